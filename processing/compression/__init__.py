@@ -1,0 +1,1 @@
+"""Fewer bytes per pixel: PCA bases and embedding tiles."""

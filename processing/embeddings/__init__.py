@@ -1,0 +1,1 @@
+"""Embedding products: what a raster holds, and how its numbers become vectors."""

@@ -1,0 +1,1 @@
+"""Where pixels are: grids, windows, and rasters in and out."""

@@ -1,0 +1,166 @@
+"""Writes rasters of any size with bounded memory: row band after row band, then overviews level after level."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.windows import Window
+
+from ..errors import OutputError
+from ..progress import Progress
+from .averaging import halve, halve_classes
+from .grid import Grid
+
+BLOCK = 512
+"""Tile side of every raster we write, and the rows of a row band."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the bands of a raster are. ``classes`` makes overviews take one of the pixels instead of their average."""
+
+    count: int
+    dtype: str
+    nodata: float | None
+    descriptions: Sequence[str] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    classes: bool = False
+    colors: Mapping[int, tuple[int, int, int, int]] | None = None
+    rgb: bool = False
+
+
+class RasterWriter:
+    """A tiled GeoTIFF (ZSTD, band-interleaved, 512 blocks) on ``grid``; use as a context manager.
+
+    ``write`` takes row bands of 512 rows from top to bottom (the last may be shorter). Leaving the context without an
+    error builds overviews: averages of valid pixels, rounded half to even at each level. Raises OutputError where GDAL
+    could not write, also where it would only have logged it.
+    """
+
+    def __init__(self, path: str | Path, grid: Grid, layout: Layout, progress: Progress, threads: int = 1) -> None:
+        self.path, self.grid, self.layout = Path(path), grid, layout
+        self._progress = progress
+        self._threads = threads
+        self._dataset: Any = None
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        layout, grid = self.layout, self.grid
+        floating = np.dtype(layout.dtype).kind == "f"
+        with _errors_raised(self.path), rasterio.Env(SPARSE_OK_OVERVIEW="YES", GDAL_TIFF_INTERNAL_MASK="YES"):
+            self._dataset = rasterio.open(
+                self.path,
+                "w",
+                driver="GTiff",
+                width=grid.width,
+                height=grid.height,
+                count=layout.count,
+                dtype=layout.dtype,
+                crs=grid.crs,
+                transform=grid.transform,
+                nodata=layout.nodata,
+                tiled=True,
+                blockxsize=BLOCK,
+                blockysize=BLOCK,
+                interleave="band",
+                compress="zstd",
+                zstd_level=1,
+                predictor=3 if floating else 2,
+                bigtiff="if_safer",
+                num_threads=self._threads,
+                sparse_ok=True,
+                **({"photometric": "rgb"} if layout.rgb else {}),
+            )
+            for band, text in enumerate(layout.descriptions, 1):
+                self._dataset.set_band_description(band, text)
+            if layout.tags:
+                self._dataset.update_tags(**layout.tags)
+            if layout.colors is not None:
+                self._dataset.write_colormap(1, dict(layout.colors))
+            if layout.rgb:
+                self._dataset.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
+            factors = [2**level for level in range(1, 16) if max(grid.width, grid.height) > 256 * 2 ** (level - 1)]
+            self._dataset.close()
+            self._dataset = rasterio.open(self.path, "r+", num_threads=self._threads)
+            if factors:
+                self._dataset.build_overviews(factors, Resampling.nearest)
+            self._levels = len(factors)
+            self._dataset.close()
+            self._dataset = rasterio.open(self.path, "r+", num_threads=self._threads)
+        return self
+
+    def write(self, rows: NDArray[Any]) -> None:
+        """Write the next row band: (count, at most 512, width)."""
+        with _errors_raised(self.path):
+            window = Window(0, self._rows, self.grid.width, rows.shape[1])
+            self._dataset.write(rows, window=window)
+        self._rows += rows.shape[1]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            try:
+                self._dataset.close()
+            except (rasterio.errors.RasterioError, OSError):
+                pass
+            return
+        if self._rows != self.grid.height:
+            raise AssertionError(f"{self._rows} of {self.grid.height} rows were written")
+        with _errors_raised(self.path):
+            self._dataset.close()
+            for level in range(self._levels):
+                self._build_level(level)
+
+    def _build_level(self, level: int) -> None:
+        options = {"overview_level": level - 1} if level else {}
+        with (
+            rasterio.open(self.path, num_threads=self._threads, **options) as source,
+            rasterio.open(self.path, "r+", overview_level=level, num_threads=self._threads) as target,
+        ):
+            halved = halve_classes if self.layout.classes else halve
+            nodata = self.layout.nodata
+            for top in range(0, target.height, BLOCK):
+                self._progress.check()
+                height = min(BLOCK, target.height - top)
+                rows = source.read(window=Window(0, 2 * top, source.width, min(2 * height, source.height - 2 * top)))
+                target.write(halved(rows, height, target.width, nodata), window=Window(0, top, target.width, height))
+
+
+@contextmanager
+def _errors_raised(path: Path) -> Iterator[None]:
+    """Raise OutputError also for errors that GDAL only logs, such as a disk that fills while a file is closed."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    ear = Ear(logging.ERROR)
+    logger = logging.getLogger("rasterio")
+    logger.addHandler(ear)
+    try:
+        yield
+    except (rasterio.errors.RasterioError, rasterio.errors.RasterioIOError) as error:
+        raise OutputError(_unwritten(path), "; ".join([str(error), *heard])) from error
+    finally:
+        logger.removeHandler(ear)
+    if heard:
+        raise OutputError(_unwritten(path), "; ".join(heard))
+
+
+def _unwritten(path: Path) -> str:
+    return (
+        f"{path.parent} did not take the whole result, most likely because the disk is full; nothing was kept. "
+        "Free space or choose another folder."
+    )

@@ -1,0 +1,74 @@
+"""The table of what the backend can do: name → request type and function. Imports of the work itself are lazy."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import InputError
+from .progress import Progress
+
+
+class Request(BaseModel):
+    """Base of all requests: unknown parameters are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Result(BaseModel):
+    """Base of all results: what crosses back to QGIS as JSON (NaN does not: use None)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Where an operation lives: ``module`` (relative to this package) has ``function(request, progress) -> Result``
+    and the request type ``request``."""
+
+    module: str
+    function: str
+    request: str
+
+    def run(self, values: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """Check ``values`` against the request type and run. Returns the result as JSON-ready values."""
+        module = importlib.import_module(f".{self.module}", __package__)
+        result: Result = getattr(module, self.function)(self.parse(values), progress)
+        return result.model_dump(mode="json")
+
+    def parse(self, values: dict[str, Any]) -> Request:
+        """``values`` as a request. Raises InputError that names each wrong parameter, its value and what is right."""
+        module = importlib.import_module(f".{self.module}", __package__)
+        request_type: type[Request] = getattr(module, self.request)
+        try:
+            return request_type.model_validate(values)
+        except ValidationError as error:
+            raise InputError(_explain(error), str(error)) from error
+
+
+OPERATIONS: dict[str, Operation] = {
+    "createsampledata": Operation("sampledata.create", "create_sample_data", "SampleRequest"),
+    "buildembeddingtiles": Operation("compression.build", "build_embedding_tiles", "BuildRequest"),
+    "trainclassifier": Operation("classification.train", "train_classifier", "TrainRequest"),
+    "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
+}
+
+
+def run(name: str, values: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the operation ``name``. Raises InputError if there is none of that name."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise InputError(f"There is no operation named {name!r}; there are {', '.join(sorted(OPERATIONS))}.")
+    return operation.run(values, progress)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = ".".join(str(part) for part in problem["loc"]) or "request"
+        given = "" if problem["type"] == "missing" else f" (given: {problem['input']!r:.120})"
+        lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}{given}")
+    return "Wrong parameters: " + "; ".join(lines) + "."
