@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -46,7 +46,7 @@ def open_executor(threads: int = 0, scheduler: str = "") -> Iterator[Executor]:
         yield client.get_executor()
 
 
-def in_order(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
+def in_order(executor: Executor, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Generator[R, None, None]:
     """Results of ``work`` over ``items`` in order, with at most ``ahead`` items under way: memory stays bounded.
 
     On an error or an abandoned iteration what has not started is cancelled and what runs is waited for.

@@ -51,8 +51,10 @@ def read(stream: BinaryIO) -> Message | None:
     line = stream.readline(MAX_LINE + 1)
     if not line:
         return None
+    if len(line) > MAX_LINE:
+        raise ProtocolError("a line that is too long")
     if not line.endswith(b"\n"):
-        raise ProtocolError("a line that is too long" if len(line) > MAX_LINE else "a line that breaks off")
+        raise ProtocolError("a line that breaks off")
     try:
         head = json.loads(line)
     except (ValueError, RecursionError) as error:

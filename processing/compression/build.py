@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -23,17 +23,15 @@ from ..environment import versions
 from ..errors import BasisMismatch, InputError
 from ..executors import cores, in_order, open_executor
 from ..grids.grid import crs_name
-from ..grids.writer import Layout, RasterWriter
 from ..operations import Request, Result
-from ..outputs import require_space, whole_or_nothing
+from ..outputs import require_space
 from ..progress import Progress
 from .basis import Basis, Features, MappingRecord, SourceRecord, basis_path, feature_count, feature_planes, fit
-from .encoder import Encoder, Picture, draw_sample
-from .tiles import NODATA, TAG
+from .encoder import Encoder, Kept, draw_sample
+from .tile_outputs import TileOutputs
 
 COMPRESSED_SHARE = 0.5
 """Of the raw size: tiles of real embeddings reach .56 with ZSTD and predictor 2."""
-COVERAGE_NODATA = 255
 
 
 class BuildRequest(Request):
@@ -96,7 +94,7 @@ def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: in
     known = Basis.load(request.basis) if request.basis is not None else None
     with open_executor(request.threads, request.scheduler) as executor:
         with progress.stage(0.0, 0.15, "Sampling pixels"):
-            sample = draw_sample(stack, executor, request.seed, progress)
+            sample, kept = draw_sample(stack, executor, request.seed, progress)
             mappings = _mappings(request.mapping, stack, sample)
         for date, mapping in zip(dates, mappings, strict=True):
             progress.info(f"{date}: value mapping {mapping.kind} ({mapping.reason})")
@@ -126,7 +124,7 @@ def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: in
         shares = basis.explained_variance
         progress.info(f"{len(shares)} components hold {sum(shares):.1%} of the variance; mapping {mappings[0].kind}")
         encoder = Encoder.of(stack, mappings, basis, request.coverage is not None)
-        covered = _write(request, stack, encoder, basis, executor, progress)
+        covered = _write(request, stack, encoder, basis, kept, executor, progress)
     if covered == 0:
         raise AssertionError("a sample was found, but no covered pixel")
     progress.info(
@@ -233,12 +231,18 @@ def _records(stack: Stack, dates: list[str]) -> list[SourceRecord]:
 
 
 def _write(
-    request: BuildRequest, stack: Stack, encoder: Encoder, basis: Basis, executor: Executor, progress: Progress
+    request: BuildRequest,
+    stack: Stack,
+    encoder: Encoder,
+    basis: Basis,
+    kept: Kept,
+    executor: Executor,
+    progress: Progress,
 ) -> int:
     """Write all outputs; returns the number of covered pixels."""
-    grid, k = stack.grid, len(basis.components)
-    optional = [path for path in (request.coverage, request.picture) if path is not None]
-    require_space(request.output, int(grid.width * grid.height * (k + 3) * 4 / 3 * COMPRESSED_SHARE))
+    pixels, threads = stack.grid.width * stack.grid.height, request.threads or cores()
+    outputs = TileOutputs(request.output, request.picture, request.coverage)
+    require_space(request.output, int(pixels * (len(basis.components) + 3) * 4 / 3 * COMPRESSED_SHARE))
     record = provenance.provenance(
         "buildembeddingtiles",
         request.model_dump(mode="json", include={"features", "mapping", "components", "extent", "warp", "seed"}),
@@ -246,35 +250,16 @@ def _write(
         basis.licences,
         basis.attributions,
     )
-    tags = {**provenance.tags(record), TAG: basis.fingerprint, "DATES": ",".join(basis.dates)}
-    names = [f"PC{number} ({share:.1%})" for number, share in enumerate(basis.explained_variance, 1)]
-    layouts = [Layout(k, "int8", NODATA, names, tags)]
-    render = Picture(basis)
-    if request.picture is not None:
-        layouts.append(Layout(3, "uint8", 0, names[:3], tags, rgb=True))
-    if request.coverage is not None:
-        text = f"dates with data, of {len(basis.dates)}"
-        layouts.append(Layout(1, "uint8", COVERAGE_NODATA, [text], tags, classes=True))
-    targets = [basis_path(request.output), *optional, request.output]
-    threads = request.threads or cores()
-    covered = 0
-    with whole_or_nothing(progress, *targets) as partials, ExitStack() as files:
-        basis.save(partials[0])
-        paths = dict(zip(targets, partials, strict=True))
-        order = [path for path in (request.output, request.picture, request.coverage) if path is not None]
-        writers = [
-            files.enter_context(RasterWriter(paths[path], grid, layout, progress, threads))
-            for path, layout in zip(order, layouts, strict=True)
-        ]
-        with progress.stage(0.15, 0.85, "Projecting pixels"):
-            bands = list(stack.windows())
-            windows = [window for band in bands for window in band]
-            encoded = in_order(executor, encoder, windows, 2 * threads)
-            done = 0
+    bands = list(stack.windows())
+    items = ((window, kept.pop((window.row_off, window.col_off), None)) for band in bands for window in band)
+    encoded = in_order(executor, encoder, items, 2 * threads)
+    covered, done = 0, 0
+    with outputs.writer(stack.grid, basis, provenance.tags(record), progress, threads) as writer:
+        with progress.stage(0.15, 0.85, "Projecting pixels"), closing(encoded):
             for band in bands:
                 height = band[-1].row_off + band[-1].height - band[0].row_off
-                codes = np.empty((k, height, grid.width), np.int8)
-                dates = np.empty((1, height, grid.width), np.uint8)
+                codes = np.empty((len(basis.components), height, stack.grid.width), np.int8)
+                dates = np.empty((1, height, stack.grid.width), np.uint8)
                 for window in band:
                     part = next(encoded)
                     top = window.row_off - band[0].row_off
@@ -284,12 +269,8 @@ def _write(
                         dates[place] = part.dates
                     covered += part.covered
                     done += window.width * window.height
-                    progress.report(done / (grid.width * grid.height))
-                writers[0].write(codes)
-                if request.picture is not None:
-                    writers[1].write(render(codes))
-                if request.coverage is not None:
-                    writers[-1].write(dates)
+                    progress.report(done / pixels)
+                writer.write(codes, dates)
         with progress.stage(0.85, 1.0, "Building overviews"):
-            files.close()
+            writer.close()
     return covered

@@ -21,32 +21,44 @@ from .basis import Basis, feature_planes
 from .projection import project
 
 SAMPLE_PIXELS = 100_000
-SAMPLE_WINDOWS = 16
+SAMPLE_WINDOWS = 12
 SAMPLE_BYTES = 128 * 2**20
+KEPT_BYTES = 400 * 2**20
+"""Sampled windows stay in memory up to this, so that they are not read twice."""
+
+Kept = dict[tuple[int, int], Planes]
 
 
-def draw_sample(stack: Stack, executor: Executor, seed: int, progress: Progress) -> NDArray[Any]:
+def draw_sample(stack: Stack, executor: Executor, seed: int, progress: Progress) -> tuple[NDArray[Any], Kept]:
     """Stored numbers (pixels, dates · bands) of up to 100,000 seeded random pixels with data at all dates.
 
-    They come from 16 windows spread over the raster, one drawn from each of 16 equal runs of windows; further windows
-    are read while none has data. Raises InputError if no pixel has data at all dates.
+    They come from 12 windows spread over the raster, one drawn from each of 12 equal runs of windows; further windows
+    are read while these have little data. Also returns the planes of sampled windows, by row and column, as far as they
+    fit a budget. Raises InputError if no pixel has data at all dates.
     """
     rng = np.random.default_rng(seed)
     windows = [window for band in stack.windows() for window in band]
     runs = np.array_split(np.arange(len(windows)), min(SAMPLE_WINDOWS, len(windows)))
     chosen = [int(rng.choice(run)) for run in runs]
     rest = [int(index) for index in rng.permutation(np.setdiff1d(np.arange(len(windows)), chosen))]
-    planes = len(stack.sources) * stack.sources[0].bands
-    wanted = min(SAMPLE_PIXELS, SAMPLE_BYTES // (planes * stack.sources[0].dtype.itemsize))
+    width = len(stack.sources) * stack.sources[0].bands
+    wanted = min(SAMPLE_PIXELS, SAMPLE_BYTES // (width * stack.sources[0].dtype.itemsize))
     work = partial(_sample_window, stack, -(-wanted // len(chosen)), seed)
     parts: list[NDArray[Any]] = []
-    for count, part in enumerate(in_order(executor, work, [windows[index] for index in chosen], 4), 1):
+    kept: Kept = {}
+    room = KEPT_BYTES
+    sampled = in_order(executor, work, [windows[index] for index in chosen], 2)
+    for count, (index, (part, planes)) in enumerate(zip(chosen, sampled, strict=True), 1):
         parts.append(part)
-        progress.report(count / len(chosen) * 0.9)
+        window = windows[index]
+        if planes.values.nbytes <= room:
+            room -= planes.values.nbytes
+            kept[window.row_off, window.col_off] = planes
+        progress.report(count / len(chosen))
     for index in rest:
         if sum(map(len, parts)) >= min(wanted, 1000):
             break
-        parts.append(work(windows[index]))
+        parts.append(work(windows[index])[0])
         progress.check()
     sample = np.concatenate(parts)
     if len(sample) < 2:
@@ -56,16 +68,16 @@ def draw_sample(stack: Stack, executor: Executor, seed: int, progress: Progress)
             f"No pixel of {names} has data{together}: everything is nodata. Choose other rasters, or an "
             "extent where they overlap."
         )
-    return sample
+    return sample, kept
 
 
-def _sample_window(stack: Stack, count: int, seed: int, window: Window) -> NDArray[Any]:
-    planes = stack.read(window)
+def _sample_window(stack: Stack, count: int, seed: int, window: Window) -> tuple[NDArray[Any], Planes]:
+    planes = stack.read(window, keep=True)
     pixels = np.flatnonzero(~planes.missing().any(axis=0))
     if len(pixels) > count:
         rng = np.random.default_rng((seed, window.row_off, window.col_off))
         pixels = np.sort(rng.choice(pixels, count, replace=False))
-    return np.ascontiguousarray(planes.values[:, pixels].T)
+    return np.ascontiguousarray(planes.values[:, pixels].T), planes
 
 
 @dataclass(frozen=True)
@@ -107,9 +119,10 @@ class Encoder:
             stack, mappings, plus, minus, weights.astype(np.float32), offset.astype(np.float32), direct, count_dates
         )
 
-    def __call__(self, window: Window) -> Encoded:
-        """Read and encode one window."""
-        planes = self.stack.read(window)
+    def __call__(self, item: tuple[Window, Planes | None]) -> Encoded:
+        """Encode one window, read now unless its planes come with it."""
+        window, planes = item
+        planes = planes or self.stack.read(window)
         codes = np.empty((len(self.weights), planes.values.shape[1]), np.int8)
         missing = planes.missing() if self.count_dates or not self.direct else None
         if self.direct and planes.outside is None:
@@ -138,29 +151,3 @@ class Encoder:
             bands = len(values) // len(self.mappings)
             values[index * bands : (index + 1) * bands, missing] = np.nan
         return values
-
-
-class Picture:
-    """Renders codes (k, rows, columns) as uint8 RGB: the basis's 1–99 % stretch to 1…255, 0 where there is no data.
-
-    One component becomes grey; with two the third colour is constant.
-    """
-
-    def __init__(self, basis: Basis) -> None:
-        codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
-        self._tables = []
-        for low, high in basis.stretch:
-            share = (codes - low) / max(high - low, 1e-9)
-            self._tables.append(np.where(codes == -128, 0, np.clip(np.rint(1 + 254 * share), 1, 255)).astype(np.uint8))
-
-    def __call__(self, codes: NDArray[np.int8]) -> NDArray[np.uint8]:
-        """The picture, (3, rows, columns)."""
-        out = np.empty((3, *codes.shape[1:]), np.uint8)
-        for colour in range(3):
-            if colour < len(self._tables):
-                np.take(self._tables[colour], codes[colour].view(np.uint8), out=out[colour])
-            elif len(self._tables) == 1:
-                out[colour] = out[0]
-            else:
-                out[colour] = np.where(codes[0] == -128, 0, 128)
-        return out

@@ -9,10 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 NODATA = -128
-CHUNK = 512
-"""Pixels at a time: eight accumulators of them stay in the first-level cache."""
-GROUP = 4
-"""Features accumulated at once: one load and store of an accumulator serves four products."""
+CACHED_FLOATS = 1 << 16
+"""Features of a chunk of pixels, as float32: 256 KiB, which stay in the second-level cache."""
 
 
 def project(
@@ -32,11 +30,18 @@ def project(
     ``weights`` is (components, features), ``offset`` (components,), ``out`` (components, pixels). A pixel with
     ``nodata`` or NaN in any plane becomes −128 in all components.
     """
-    blank = np.float32(np.nan if nodata is None else nodata)
-    features = -(-len(plus) // GROUP) * GROUP
-    padded = np.zeros((weights.shape[0], features), np.float32)
-    padded[:, : len(plus)] = weights
-    covered: int = _project(stored, power, plus, minus, padded, offset.astype(np.float32), blank, out)
+    if stored.dtype.kind == "f":
+        blank = stored.dtype.type(np.nan if nodata is None else nodata)
+    elif nodata is None:
+        raise ValueError("integers need a nodata value")
+    else:
+        blank = stored.dtype.type(nodata)
+    chunk = max(64, min(1024, CACHED_FLOATS // len(plus) // 64 * 64))
+    rows = np.zeros((len(plus), chunk), np.float32)
+    sums = np.empty((len(weights), chunk), np.float32)
+    covered: int = _project(
+        stored, power, plus, minus, np.ascontiguousarray(weights, np.float32), offset, blank, rows, sums, out
+    )
     return covered
 
 
@@ -48,86 +53,65 @@ def _project(
     minus: NDArray[np.int64],
     weights: NDArray[np.float32],
     offset: NDArray[np.float32],
-    nodata: np.float32,
+    nodata: Any,
+    rows: NDArray[np.float32],
+    sums: NDArray[np.float32],
     out: NDArray[np.int8],
 ) -> int:
-    components, features = weights.shape
-    pixels = stored.shape[1]
-    rows = np.zeros((GROUP, CHUNK), np.float32)
-    sums = np.empty((components, CHUNK), np.float32)
-    missing = np.empty(CHUNK, np.uint8)
+    pixels, chunk = stored.shape[1], rows.shape[1]
+    missing = np.empty(chunk, np.bool_)
     covered = 0
-    for start in range(0, pixels, CHUNK):
-        size = min(CHUNK, pixels - start)
-        missing[:] = 0
-        for component in range(components):
-            sums[component, :] = -offset[component]
+    for start in range(0, pixels, chunk):
+        end = min(start + chunk, pixels)
+        missing[:] = False
         for plane in range(stored.shape[0]):
-            _mark_missing(stored[plane, start : start + size], nodata, missing[:size])
-        for first in range(0, features, GROUP):
-            for member in range(GROUP):
-                feature = first + member
-                row = rows[member, :size]
-                if feature >= len(plus):
-                    row[:] = 0
-                elif minus[feature] < 0:
-                    _load(stored[plus[feature], start : start + size], power, row)
-                else:
-                    _load_difference(
-                        stored[plus[feature], start : start + size],
-                        stored[minus[feature], start : start + size],
-                        power,
-                        row,
-                    )
-            for component in range(components):
-                _accumulate(rows, weights[component, first : first + GROUP], sums[component])
-        for component in range(components):
-            _quantise(sums[component, :size], missing[:size], out[component, start : start + size])
-        for pixel in range(size):
-            covered += 1 - missing[pixel]
+            _mark_missing(stored[plane, start:end], nodata, missing)
+        for feature in range(len(plus)):
+            later = stored[plus[feature], start:end]
+            if minus[feature] < 0:
+                _load(later, power, rows[feature])
+            else:
+                _load_difference(later, stored[minus[feature], start:end], power, rows[feature])
+        np.dot(weights, rows, out=sums)
+        for component in range(len(weights)):
+            _quantise(sums[component], offset[component], missing, out[component, start:end])
+        for pixel in range(end - start):
+            covered += not missing[pixel]
     return covered
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _mark_missing(plane: NDArray[Any], nodata: np.float32, missing: NDArray[np.uint8]) -> None:
+@njit(nogil=True, cache=True)
+def _mark_missing(plane: NDArray[Any], nodata: Any, missing: NDArray[np.bool_]) -> None:
     for pixel in range(len(plane)):
         value = plane[pixel]
-        missing[pixel] |= np.uint8((value == nodata) | (value != value))
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _load(plane: NDArray[Any], power: bool, row: NDArray[np.float32]) -> None:
-    if power:
-        for pixel in range(len(row)):
-            value = np.float32(plane[pixel])
-            row[pixel] = value * abs(value)
-    else:
-        for pixel in range(len(row)):
-            row[pixel] = np.float32(plane[pixel])
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _load_difference(plane: NDArray[Any], earlier: NDArray[Any], power: bool, row: NDArray[np.float32]) -> None:
-    if power:
-        for pixel in range(len(row)):
-            value = np.float32(plane[pixel])
-            before = np.float32(earlier[pixel])
-            row[pixel] = value * abs(value) - before * abs(before)
-    else:
-        for pixel in range(len(row)):
-            row[pixel] = np.float32(plane[pixel]) - np.float32(earlier[pixel])
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _accumulate(rows: NDArray[np.float32], weights: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
-    first, second, third, fourth = rows[0], rows[1], rows[2], rows[3]
-    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
-    for pixel in range(CHUNK):
-        sums[pixel] += a * first[pixel] + b * second[pixel] + c * third[pixel] + d * fourth[pixel]
+        missing[pixel] |= (value == nodata) | (value != value)
 
 
 @njit(nogil=True, cache=True)
-def _quantise(sums: NDArray[np.float32], missing: NDArray[np.uint8], out: NDArray[np.int8]) -> None:
+def _load(plane: NDArray[Any], power: bool, row: NDArray[np.float32]) -> None:
+    if power:
+        for pixel in range(len(plane)):
+            value = np.float32(plane[pixel])
+            row[pixel] = value * abs(value)
+    else:
+        for pixel in range(len(plane)):
+            row[pixel] = np.float32(plane[pixel])
+
+
+@njit(nogil=True, cache=True)
+def _load_difference(later: NDArray[Any], earlier: NDArray[Any], power: bool, row: NDArray[np.float32]) -> None:
+    if power:
+        for pixel in range(len(later)):
+            value = np.float32(later[pixel])
+            before = np.float32(earlier[pixel])
+            row[pixel] = value * abs(value) - before * abs(before)
+    else:
+        for pixel in range(len(later)):
+            row[pixel] = np.float32(later[pixel]) - np.float32(earlier[pixel])
+
+
+@njit(nogil=True, cache=True)
+def _quantise(sums: NDArray[np.float32], offset: np.float32, missing: NDArray[np.bool_], out: NDArray[np.int8]) -> None:
     for pixel in range(len(out)):
-        value = min(max(np.rint(sums[pixel]), np.float32(-127)), np.float32(127))
+        value = min(max(np.rint(sums[pixel] - offset), np.float32(-127)), np.float32(127))
         out[pixel] = np.int8(NODATA) if missing[pixel] else np.int8(value)

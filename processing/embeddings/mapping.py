@@ -66,16 +66,15 @@ class ValueMapping:
 def detect(sample: NDArray[Any], scale: float, offset: float) -> ValueMapping:
     """Which mapping the valid pixels ``sample`` (pixels, bands), as stored, are in.
 
-    int8 whose vectors have unit length under the power mapping is AlphaEarth's; a scale or offset in the file is linear;
+    int8 whose vectors have unit length under the power mapping is AlphaEarth's; a scale or offset in the file is
+    linear;
     int8 of unit length under q / 127 is linear; anything else is taken as it is.
     """
     if sample.dtype == np.int8 and len(sample):
         powered = ValueMapping("alphaearth", 1.0, 0.0, "").apply(sample)
         share = _unit_share(powered)
         if share > 0.9:
-            return ValueMapping(
-                "alphaearth", 1.0, 0.0, f"{share:.1%} of vectors have unit length under the power mapping"
-            )
+            return ValueMapping("alphaearth", 1.0, 0.0, f"{share:.1%} of vectors have unit length under it")
     if (scale, offset) != (1.0, 0.0):
         return ValueMapping("linear", scale, offset, f"the file says value = code × {scale:g} + {offset:g}")
     if sample.dtype == np.int8 and len(sample):

@@ -43,12 +43,13 @@ class Planes:
             if stored.dtype.kind == "f":
                 found[index] = ~np.isfinite(stored).all(axis=0)
             if nodata is not None and nodata == nodata:
-                found[index] |= (stored == nodata).any(axis=0)
+                for plane in stored:
+                    found[index] |= plane == nodata
         return found if self.outside is None else found | self.outside
 
 
 class Stack:
-    """The dates' rasters seen through one grid (``window`` of the first one's). Thread-safe; can be pickled."""
+    """The dates' rasters through one grid, a ``window`` of the first one's. Thread-safe; can be pickled."""
 
     def __init__(self, sources: Sequence[EmbeddingSource], window: Window, warp: bool) -> None:
         self.sources = list(sources)
@@ -70,7 +71,7 @@ class Stack:
             reader.close()
 
     def windows(self) -> Iterator[list[Window]]:
-        """Row bands from top to bottom, each as the windows to read: whole blocks of the files, within a byte budget."""
+        """Row bands from top to bottom, each as the windows to read: whole blocks of the files, in a byte budget."""
         rows, columns = self._window_shape()
         band_rows = max(ROWS, -(-rows // ROWS) * ROWS)
         for top in range(0, self.grid.height, band_rows):
@@ -81,10 +82,11 @@ class Stack:
                 for left in range(0, self.grid.width, columns)
             ]
 
-    def read(self, window: Window) -> Planes:
-        """The stored numbers of a window of ``grid``. Their array is reused by this thread's next read."""
+    def read(self, window: Window, keep: bool = False) -> Planes:
+        """The stored numbers of a window of ``grid``. Unless ``keep``, this thread's next read reuses their array."""
         bands = self.sources[0].bands
-        values = self._buffer((len(self.sources) * bands, window.height, window.width), self.sources[0].dtype)
+        shape = (len(self.sources) * bands, window.height, window.width)
+        values = np.empty(shape, self.sources[0].dtype) if keep else self._buffer(shape, self.sources[0].dtype)
         outside: list[NDArray[np.bool_]] = []
         for date, reader in enumerate(self._readers):
             reader.read(self._moved(window), out=values[date * bands : (date + 1) * bands])

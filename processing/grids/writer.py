@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,17 +17,23 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 
 from ..errors import OutputError
+from ..executors import in_order, open_executor
 from ..progress import Progress
 from .averaging import halve, halve_classes
 from .grid import Grid
 
+WORDS = 1 << 64
 BLOCK = 512
 """Tile side of every raster we write, and the rows of a row band."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the bands of a raster are. ``classes`` makes overviews take one of the pixels instead of their average."""
+    """What the bands of a raster are. ``classes`` makes overviews take one of the pixels instead of their average.
+
+    ``plain_overviews`` leaves the overviews uncompressed: worth it where the base hardly compresses, since GDAL would
+    compress them at its slowest usual level, and reading them is what panning a map waits for.
+    """
 
     count: int
     dtype: str
@@ -37,6 +43,7 @@ class Layout:
     classes: bool = False
     colors: Mapping[int, tuple[int, int, int, int]] | None = None
     rgb: bool = False
+    plain_overviews: bool = False
 
 
 class RasterWriter:
@@ -53,11 +60,13 @@ class RasterWriter:
         self._threads = threads
         self._dataset: Any = None
         self._rows = 0
+        self._sum = 0
 
     def __enter__(self) -> Self:
         layout, grid = self.layout, self.grid
         floating = np.dtype(layout.dtype).kind == "f"
-        with _errors_raised(self.path), rasterio.Env(SPARSE_OK_OVERVIEW="YES", GDAL_TIFF_INTERNAL_MASK="YES"):
+        compression = "NONE" if layout.plain_overviews else "ZSTD"
+        with _errors_raised(self.path), rasterio.Env(SPARSE_OK_OVERVIEW="YES", COMPRESS_OVERVIEW=compression):
             self._dataset = rasterio.open(
                 self.path,
                 "w",
@@ -90,30 +99,25 @@ class RasterWriter:
             if layout.rgb:
                 self._dataset.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
             factors = [2**level for level in range(1, 16) if max(grid.width, grid.height) > 256 * 2 ** (level - 1)]
-            self._dataset.close()
-            self._dataset = rasterio.open(self.path, "r+", num_threads=self._threads)
             if factors:
                 self._dataset.build_overviews(factors, Resampling.nearest)
             self._levels = len(factors)
-            self._dataset.close()
-            self._dataset = rasterio.open(self.path, "r+", num_threads=self._threads)
         return self
 
     def write(self, rows: NDArray[Any]) -> None:
-        """Write the next row band: (count, at most 512, width)."""
+        """Write the next row band: (count, a multiple of 512 unless it is the last, width)."""
         with _errors_raised(self.path):
             window = Window(0, self._rows, self.grid.width, rows.shape[1])
             self._dataset.write(rows, window=window)
         self._rows += rows.shape[1]
+        self._sum += _sum(rows)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            try:
+            with suppress(rasterio.errors.RasterioError, OSError):
                 self._dataset.close()
-            except (rasterio.errors.RasterioError, OSError):
-                pass
             return
         if self._rows != self.grid.height:
             raise AssertionError(f"{self._rows} of {self.grid.height} rows were written")
@@ -121,20 +125,46 @@ class RasterWriter:
             self._dataset.close()
             for level in range(self._levels):
                 self._build_level(level)
+            self._verify()
 
     def _build_level(self, level: int) -> None:
         options = {"overview_level": level - 1} if level else {}
+        halved = halve_classes if self.layout.classes else halve
+        expected, self._sum, found = self._sum, 0, 0
         with (
-            rasterio.open(self.path, num_threads=self._threads, **options) as source,
+            rasterio.open(self.path, **options) as source,
             rasterio.open(self.path, "r+", overview_level=level, num_threads=self._threads) as target,
+            open_executor(1) as ahead,
         ):
-            halved = halve_classes if self.layout.classes else halve
-            nodata = self.layout.nodata
-            for top in range(0, target.height, BLOCK):
-                self._progress.check()
+
+            def read(top: int) -> tuple[NDArray[Any], int]:
                 height = min(BLOCK, target.height - top)
-                rows = source.read(window=Window(0, 2 * top, source.width, min(2 * height, source.height - 2 * top)))
-                target.write(halved(rows, height, target.width, nodata), window=Window(0, top, target.width, height))
+                above = Window(0, 2 * top, source.width, min(2 * height, source.height - 2 * top))
+                rows = source.read(window=above)
+                return halved(rows, height, target.width, self.layout.nodata), _sum(rows)
+
+            top = 0
+            for rows, total in in_order(ahead, read, range(0, target.height, BLOCK), 2):
+                self._progress.report((level + top / target.height) / self._levels)
+                target.write(rows, window=Window(0, top, *rows.shape[:0:-1]))
+                top += rows.shape[1]
+                found += total
+                self._sum += _sum(rows)
+        if found % WORDS != expected % WORDS:
+            raise OutputError(_unwritten(self.path), f"level {level} does not hold what was written to it")
+
+    def _verify(self) -> None:
+        """Read the last level back: GDAL does not say when a disk fills up while it closes a file."""
+        options = {"overview_level": self._levels - 1} if self._levels else {}
+        with rasterio.open(self.path, **options) as dataset:
+            if _sum(dataset.read()) % WORDS != self._sum % WORDS:
+                raise OutputError(_unwritten(self.path), "the last level does not hold what was written to it")
+
+
+def _sum(rows: NDArray[Any]) -> int:
+    """A sum over the bytes, modulo 2⁶⁴, that does not depend on how rows are grouped."""
+    words = np.uint64 if rows.shape[2] * rows.itemsize % 8 == 0 else np.uint8
+    return int(np.ascontiguousarray(rows).view(words).sum(dtype=np.uint64))
 
 
 @contextmanager
