@@ -39,7 +39,7 @@ def open_executor(threads: int = 0, scheduler: str = "") -> Iterator[Executor]:
             str(error),
         ) from error
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=5)
     except (OSError, ValueError) as error:
         raise InputError(f"No dask scheduler answers at {scheduler}.", str(error)) from error
     with client:

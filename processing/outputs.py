@@ -29,7 +29,7 @@ def whole_or_nothing(progress: Progress, *targets: str | Path) -> Iterator[tuple
         raise OutputError(f"Two outputs have the same name: {', '.join(str(final) for final in finals)}.")
     partials = tuple(_partial(final) for final in finals)
     for final, partial in zip(finals, partials, strict=True):
-        _check_folder(final)
+        require_folder(final)
         _remove_stale(final)
         with _lock:
             _open.add(partial)
@@ -65,6 +65,22 @@ def explained(target: Path) -> Iterator[None]:
         raise
 
 
+def require_folder(target: str | Path) -> None:
+    """Raise OutputError if ``target`` cannot be written: its folder is missing or read-only, or it is a folder."""
+    final = Path(target)
+    folder = final.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist. Create it or choose another one.")
+    if final.is_dir():
+        raise OutputError(f"{final} is a folder; a file is to be written there. Choose another name.")
+    try:
+        probe = folder / f".bitscape.{os.getpid()}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder} does not allow writing. Choose another folder.", str(error)) from error
+
+
 def require_space(target: str | Path, size: int) -> None:
     """Raise OutputError if the disk of ``target`` has less than ``size`` bytes left."""
     folder = Path(target).absolute().parent
@@ -85,20 +101,6 @@ def remove_partials() -> None:
 
 def _partial(final: Path) -> Path:
     return final.with_name(f".{final.stem}.{os.getpid()}.partial{final.suffix}")
-
-
-def _check_folder(final: Path) -> None:
-    folder = final.absolute().parent
-    if not folder.is_dir():
-        raise OutputError(f"The folder {folder} does not exist. Create it or choose another one.")
-    if final.is_dir():
-        raise OutputError(f"{final} is a folder; a file is to be written there. Choose another name.")
-    try:
-        probe = folder / f".bitscape.{os.getpid()}.probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"{folder} does not allow writing. Choose another folder.", str(error)) from error
 
 
 def _remove_stale(final: Path) -> None:

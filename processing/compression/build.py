@@ -24,7 +24,7 @@ from ..errors import BasisMismatch, InputError
 from ..executors import cores, in_order, open_executor
 from ..grids.grid import crs_name
 from ..operations import Request, Result
-from ..outputs import require_space
+from ..outputs import require_folder, require_space
 from ..progress import Progress
 from .basis import Basis, Features, MappingRecord, SourceRecord, basis_path, feature_count, feature_planes, fit
 from .encoder import Encoder, Kept, draw_sample
@@ -73,6 +73,9 @@ class BuildResult(Result):
 
 def build_embedding_tiles(request: BuildRequest, progress: Progress) -> BuildResult:
     """Build tiles block by block. Raises InputError, GridMismatch, BasisMismatch, OutputError or Cancelled."""
+    for target in (request.output, request.picture, request.coverage):
+        if target is not None:
+            require_folder(target)
     sources = [EmbeddingSource.open(path) for path in request.inputs]
     dates = date_names(sources, request.dates)
     try:

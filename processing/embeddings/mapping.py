@@ -67,8 +67,7 @@ def detect(sample: NDArray[Any], scale: float, offset: float) -> ValueMapping:
     """Which mapping the valid pixels ``sample`` (pixels, bands), as stored, are in.
 
     int8 whose vectors have unit length under the power mapping is AlphaEarth's; a scale or offset in the file is
-    linear;
-    int8 of unit length under q / 127 is linear; anything else is taken as it is.
+    linear, and so is int8 of unit length under q / 127; anything else is taken as it is.
     """
     if sample.dtype == np.int8 and len(sample):
         powered = ValueMapping("alphaearth", 1.0, 0.0, "").apply(sample)
