@@ -96,12 +96,12 @@ def build_embedding_tiles(request: BuildRequest, progress: Progress) -> BuildRes
 def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: int, progress: Progress) -> BuildResult:
     known = Basis.load(request.basis) if request.basis is not None else None
     with open_executor(request.threads, request.scheduler) as executor:
-        with progress.stage(0.0, 0.15, "Sampling pixels"):
+        with progress.stage(0.0, 0.12, "Sampling pixels"):
             sample, kept = draw_sample(stack, executor, request.seed, progress)
             mappings = _mappings(request.mapping, stack, sample)
         for date, mapping in zip(dates, mappings, strict=True):
             progress.info(f"{date}: value mapping {mapping.kind} ({mapping.reason})")
-        progress.report(0.1, "Fitting the basis")
+        progress.report(0.12, "Fitting the basis")
         if known is None:
             components = min(request.components or dimensions, dimensions)
             if components < request.components:

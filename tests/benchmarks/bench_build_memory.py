@@ -1,6 +1,6 @@
-"""build_memory: resident memory of building change tiles of 2 × 64 bands at 12288² over that at 8192² (lower is better).
+"""build_memory: peak memory of building change tiles of 2 × 64 bands at 12288² over that at 8192².
 
-Each run is a process of its own, started as QGIS starts it; the figure is the kernel's account of its peak.
+Lower is better. Each run is a process of its own, as QGIS starts it; the figure is the kernel's account of its peak.
 """
 
 from __future__ import annotations
@@ -34,11 +34,24 @@ def make_input(path: Path, size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(-80, 81, (64, 16, 16), dtype=np.int8)
     block = np.kron(coarse, np.ones((1, 32, 32), np.int8)) + rng.integers(0, 3, (64, 512, 512), dtype=np.int8)
-    profile = dict(
-        driver="GTiff", dtype="int8", count=64, height=size, width=size, crs="EPSG:32610", nodata=-128, tiled=True,
-        transform=Affine(10, 0, 500_000, 0, -10, 5_000_000), blockxsize=512, blockysize=512, interleave="band",
-        compress="zstd", zstd_level=1, num_threads=2, bigtiff="if_safer",
-    )  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "dtype": "int8",
+        "count": 64,
+        "height": size,
+        "width": size,
+        "crs": "EPSG:32610",
+        "transform": Affine(10, 0, 500_000, 0, -10, 5_000_000),
+        "nodata": -128,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "interleave": "band",
+        "compress": "zstd",
+        "zstd_level": 1,
+        "num_threads": 2,
+        "bigtiff": "if_safer",
+    }
     with rasterio.open(path, "w", **profile) as dataset:
         for row in range(0, size, 512):
             for column in range(0, size, 512):
