@@ -16,7 +16,7 @@ from bitscape.processing.compression.tiles import Tiles
 from bitscape.processing.embeddings.mapping import dequantise
 from bitscape.processing.errors import BasisMismatch, Cancelled, GridMismatch, InputError, OutputError
 from bitscape.processing.progress import Progress
-from conftest import unit_vectors, write_raster
+from bitscape.tests.processing.rasters import unit_vectors, write_raster
 from rasterio.windows import Window
 from sklearn.decomposition import PCA
 

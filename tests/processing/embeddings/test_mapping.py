@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bitscape.processing.embeddings.mapping import chosen, dequantise, detect, quantise
 from bitscape.processing.embeddings.source import ALPHAEARTH, EmbeddingSource
-from conftest import unit_vectors, write_raster
+from bitscape.tests.processing.rasters import unit_vectors, write_raster
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,27 @@
+"""Parameters that QGIS has not quite as they are needed here."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingParameterMultipleLayers
+
+
+class RasterFiles(QgsProcessingParameterMultipleLayers):
+    """Several rasters, as layers or paths, that are not loaded in order to be checked.
+
+    QGIS would load each path, compute statistics of all bands, and leave an .aux.xml beside the user's file. Whether a
+    file can be read is the backend's to say, which names it.
+    """
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description, QgsProcessing.SourceType.TypeRaster)
+
+    def clone(self) -> RasterFiles:
+        copy = RasterFiles(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        return value not in (None, "", [])

@@ -1,0 +1,59 @@
+"""The Processing provider: which algorithms there are."""
+
+from __future__ import annotations
+
+import re
+
+from qgis.core import QgsProcessingProvider
+from qgis.PyQt.QtGui import QIcon
+
+from .. import settings
+from ..backend.environment import ROOT
+from .apply_classifier import ApplyClassifier
+from .build_embedding_tiles import BuildEmbeddingTiles
+from .create_sample_data import CreateSampleData
+from .train_classifier import TrainClassifier
+
+ALGORITHMS = (CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier)
+ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
+
+
+class BitscapeProvider(QgsProcessingProvider):
+    """Bitscape's algorithms and its page in Processing's options."""
+
+    def id(self) -> str:
+        return "bitscape"
+
+    def name(self) -> str:
+        return "Bitscape"
+
+    def versionInfo(self) -> str:
+        found = re.search(r"^version=(.+)$", (ROOT / "metadata.txt").read_text(encoding="utf-8"), re.MULTILINE)
+        return found.group(1).strip() if found else ""
+
+    def icon(self) -> QIcon:
+        return QIcon(ICON)
+
+    def svgIconPath(self) -> str:
+        return ICON
+
+    def load(self) -> bool:
+        settings.add_to_options(self.icon())
+        self.refreshAlgorithms()
+        return True
+
+    def unload(self) -> None:
+        settings.remove_from_options()
+
+    def loadAlgorithms(self) -> None:
+        for algorithm in ALGORITHMS:
+            self.addAlgorithm(algorithm())
+
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
+        return ["tif", "tiff"]
+
+    def defaultRasterFileExtension(self, *_: object) -> str:
+        return "tif"
+
+    def supportsNonFileBasedOutput(self) -> bool:
+        return False

@@ -1,0 +1,90 @@
+"""Train a classifier: tiles and labelled points or polygons → a model, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
+)
+from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
+
+from . import figures, sources
+from .base import BitscapeAlgorithm, threads, tr
+
+CLASS_WEIGHTS = ("none", "balanced")
+
+
+class TrainClassifier(BitscapeAlgorithm):
+    """Tiles and labels → a logistic regression with nested cross-validation, random and spatial."""
+
+    ID = "trainclassifier"
+    GROUP = "labelsandclassification"
+    TAGS = QT_TRANSLATE_NOOP(
+        "Bitscape", "labels,points,polygons,logistic regression,cross-validation,spatial,accuracy,F1,model,change"
+    )
+
+    def displayName(self) -> str:
+        return tr("Train classifier from labels")
+
+    def shortDescription(self) -> str:
+        return tr("Learns classes from labelled places and says how well it knows them, here and in new places.")
+
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
+        kinds = [QgsProcessing.SourceType.TypeVectorPoint, QgsProcessing.SourceType.TypeVectorPolygon]
+        integer, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
+        self.add(QgsProcessingParameterFile("INPUT", tr("Embedding tiles (.tif)"), extension="tif"))
+        self.add(QgsProcessingParameterFeatureSource("LABELS", tr("Labels: points or polygons"), kinds))
+        # Optional only in form: QGIS 3.22 asks for a mandatory field even where it has a default.
+        self.add(QgsProcessingParameterField("CLASS_FIELD", tr("Field that holds the class"), "label", "LABELS",
+                                             optional=True))
+        self.add(QgsProcessingParameterString("POSITIVE_CLASS", tr("Class that is looked for"), optional=True),
+                 tr("With two classes: the one the score is about. Without it, the log says which."))
+        weights = [tr("None"), tr("Balanced")]
+        self.add(QgsProcessingParameterEnum("CLASS_WEIGHTS", tr("Class weights"), weights, defaultValue=0),
+                 tr("Balanced: rare classes weigh as much as frequent ones."))
+        text = tr("Block side for spatial validation, in units of the tiles' CRS (0 = automatic)")
+        self.add(QgsProcessingParameterNumber("BLOCK_SIZE", text, real, 0, minValue=0))
+        text = tr("Seed of the folds")
+        self.add(QgsProcessingParameterNumber("SEED", text, integer, 0, minValue=0), advanced=True)
+        self.add(QgsProcessingParameterFileDestination("OUTPUT", tr("Model"), "JSON (*.json)"))
+        for name, text in figures.output_names().items():
+            self.addOutput(QgsProcessingOutputNumber(name, text))
+        self.addOutput(QgsProcessingOutputString("CLASSES", tr("Classes")))
+
+    def prepareAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        labels = sources.labels(self, parameters, "LABELS", context)
+        self._request = {
+            "tiles": sources.absolute(self.parameterAsFile(parameters, "INPUT", context)),
+            "labels": labels.path,
+            "layer": labels.layer,
+            "label_crs": labels.crs,
+            "class_field": self.parameterAsString(parameters, "CLASS_FIELD", context) or "label",
+            "positive_class": self.parameterAsString(parameters, "POSITIVE_CLASS", context),
+            "class_weights": CLASS_WEIGHTS[self.parameterAsEnum(parameters, "CLASS_WEIGHTS", context)],
+            "block_size": self.parameterAsDouble(parameters, "BLOCK_SIZE", context),
+            "seed": self.parameterAsInt(parameters, "SEED", context),
+            "threads": threads(),
+        }
+        return True
+
+    def processAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        result = self.run_backend({**self._request, "model": self.file_output(parameters, "OUTPUT", context)}, feedback)
+        for line in figures.report(result):
+            feedback.pushInfo(line)
+        return {"OUTPUT": result["model"], "CLASSES": ", ".join(result["classes"]), **figures.outputs(result)}

@@ -1,0 +1,114 @@
+"""The looks of results: QGIS's own style files (.qml) beside them, filled from the templates in resources/styles.
+
+Plain text, so that it works in any thread and in any version of QGIS; a threshold is the user's symbology, not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "styles"
+
+ORANGE = "#e66101"
+BLUE = "#2166ac"
+"""Orange for change, or the class that is looked for, and blue for the other: safe for colour-blind eyes."""
+
+OTHERS = ("#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#8c510a", "#7f7f7f", "#5e3c99", "#1b7837", "#b2182b", "#01665e")
+"""For further classes: Okabe and Ito's colours first, then ColorBrewer's."""
+
+SHAPES = ("triangle", "circle", "square", "diamond", "pentagon", "star", "cross_fill", "hexagon")
+SENTINEL2_WHITE = 3000
+"""Reflectance × 10000 that is drawn as white: bright soil and roofs keep their texture, forest is not black."""
+
+
+class Entry(NamedTuple):
+    """One value of a paletted raster. ``alpha`` is 0…255."""
+
+    value: int
+    name: str
+    colour: str
+    alpha: int = 255
+
+
+def sidecar(path: str | Path, suffix: str = ".qml") -> Path:
+    """Where QGIS looks for a layer's default style (.qml) or metadata (.qmd)."""
+    return Path(path).with_suffix(suffix)
+
+
+def class_colours(names: Sequence[str], positive: str | None) -> list[str]:
+    """A colour for each class: orange for the positive one, blue for the first of the others."""
+    rest = iter((BLUE, *OTHERS, *(OTHERS[index % len(OTHERS)] for index in range(len(names)))))
+    return [ORANGE if name == positive else next(rest) for name in names]
+
+
+def style_score(path: str | Path, low: str, high: str, band: int = 1) -> None:
+    """A score raster (uint8 0…254): blue to white to orange, see-through; ``low`` and ``high`` label the ends."""
+    _fill("score.qml", path, band=str(band), low=escape(low), high=escape(high))
+
+
+def style_classes(path: str | Path, entries: Sequence[Entry], opacity: float = 0.75) -> None:
+    """A raster of class numbers, with names and colours."""
+    lines = (
+        f'        <paletteEntry value="{value}" label="{escape(name)}" color="{colour}" alpha="{alpha}"/>'
+        for value, name, colour, alpha in entries
+    )
+    _fill("paletted.qml", path, opacity=f"{opacity:g}", entries="\n".join(lines))
+
+
+def style_coverage(path: str | Path, names: Sequence[str]) -> None:
+    """Coverage: the number of dates with data, 0 … n, named by ``names``; complete coverage is see-through."""
+    complete = len(names) - 1
+    style_classes(
+        path,
+        [
+            Entry(count, name, "#4d4d4d", 0 if count == complete else round(200 * (1 - 0.5 * count / complete)))
+            for count, name in enumerate(names)
+        ],
+        opacity=1,
+    )
+
+
+def style_picture(path: str | Path) -> None:
+    """A uint8 picture of three bands as it is; black is nodata and see-through."""
+    _fill("rgb.qml", path, red="1", green="2", blue="3", low="0", high="255")
+
+
+def style_sentinel2(path: str | Path) -> None:
+    """A 12-band Sentinel-2 raster in true colour (B04, B03, B02)."""
+    _fill("rgb.qml", path, red="4", green="3", blue="2", low="0", high=str(SENTINEL2_WHITE))
+
+
+def style_labels(path: str | Path, field: str, classes: Sequence[tuple[str, str]], positive: str | None) -> None:
+    """Label points by class: shape and colour both tell. ``classes`` are (value in the file, name to show)."""
+    colours = class_colours([value for value, _ in classes], positive)
+    shapes = iter(SHAPES[1:] * (1 + len(classes) // len(SHAPES)))
+    categories, symbols = [], []
+    for number, ((value, name), colour) in enumerate(zip(classes, colours)):
+        shape = SHAPES[0] if value == positive else next(shapes)
+        categories.append(
+            f'      <category symbol="{number}" value="{escape(value)}" label="{escape(name)}" render="true"/>'
+        )
+        symbols.append(_marker(number, shape, colour))
+    _fill("labels.qml", path, field=escape(field), categories="\n".join(categories), symbols="\n".join(symbols))
+
+
+def _marker(number: int, shape: str, colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    values = {
+        "name": shape, "color": f"{red},{green},{blue},255", "outline_color": "255,255,255,255",
+        "outline_style": "solid", "outline_width": "0.3", "outline_width_unit": "MM",
+        "size": "3.2" if shape == "triangle" else "2.6", "size_unit": "MM",
+    }
+    options = "".join(f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in values.items())
+    return (f'      <symbol type="marker" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
+            f'<layer class="SimpleMarker" enabled="1" pass="0" locked="0"><Option type="Map">{options}</Option>'
+            "</layer></symbol>")
+
+
+def _fill(template: str, path: str | Path, **values: str) -> None:
+    text = Template((TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
+    sidecar(path).write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Labels, logistic regression, validation and score maps."""

@@ -1,0 +1,204 @@
+"""The choice of C by inner cross-validation, and nested cross-validation around it.
+
+Everything that learns (means, deviations, class weights, C) is fitted inside its fold. Folds are given as one number a
+row, so that the same folds can go to scikit-learn. One call of a kernel is one outer fold: they run beside each other
+without the GIL, and the work can be cancelled between them.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..executors import in_order
+from ..progress import Progress
+from .logistic import (
+    fill_designs,
+    fit,
+    fit_library,
+    linear,
+    newton_binary,
+    newton_is_faster,
+    newton_multinomial,
+    sample_weights,
+)
+
+GRID = np.logspace(-3, 3, 10)
+"""The values of C that are tried."""
+DEFAULT_C = 1.0
+"""C where there are too few labels to choose one."""
+CLOSE = 1e-4
+"""How far Newton goes while C is chosen: the next step would be about the square of this."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows to learn from: ``features`` (rows, d) float64, ``classes`` (rows,) 0 … total − 1.
+
+    With two classes, class 1 is the positive one.
+    """
+
+    features: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    total: int
+    balanced: bool
+
+    def take(self, rows: NDArray[Any]) -> Problem:
+        """The problem of some rows (indices or a mask)."""
+        return Problem(self.features[rows], self.classes[rows], self.total, self.balanced)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Predicted class of each row (−1 where no fold tested it), and the C of each outer fold."""
+
+    predicted: NDArray[np.int64]
+    c: list[float]
+
+
+def choose_c(problem: Problem, folds: NDArray[np.int64] | None, grid: NDArray[np.float64] = GRID) -> float:
+    """The C with the best mean F1 over the inner folds (two classes: of class 1; more: macro); ties: the smallest.
+
+    ``folds`` (rows,) numbers the inner fold that tests a row; None, where there are too few labels, gives C = 1.
+    """
+    if folds is None:
+        return DEFAULT_C
+    means = held_out_f1(problem, folds, grid).mean(axis=0)
+    return float(grid[np.flatnonzero(means >= means.max() - 1e-12)[0]])
+
+
+def held_out_f1(problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 on each inner fold of the model of all the others: (folds, grid)."""
+    table = np.empty((int(folds.max()) + 1, len(grid)))
+    size = (problem.features.shape[1] + 1) * (1 if problem.total == 2 else problem.total)
+    newton = newton_is_faster(len(folds), size)
+    planes = np.ascontiguousarray(problem.features.T)
+    for fold in range(len(table)):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        known, truth = problem.classes[train], problem.classes[test]
+        weights = sample_weights(known, problem.total, problem.balanced)
+        if not newton:
+            table[fold] = _by_library(problem, train, test, weights, grid)
+        elif problem.total == 2:
+            _held_out_of_two(planes, train, test, known.astype(np.float64), truth, weights, grid, table[fold])
+        else:
+            _held_out_of_more(planes, train, test, known, truth, problem.total, weights, grid, table[fold])
+    return table
+
+
+def nested(
+    problem: Problem,
+    outer: NDArray[np.int64],
+    inner: list[NDArray[np.int64] | None],
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Nested:
+    """Predict each outer fold by a model whose C was chosen inside the others.
+
+    ``outer`` (rows,) numbers the fold that tests a row; ``inner[f]`` the inner folds of the rows outside fold f, in
+    their order.
+    """
+    predicted = np.full(len(outer), -1, np.int64)
+    chosen = []
+    work = partial(_one_fold, problem, outer, inner)
+    numbers = range(len(inner))
+    results = in_order(executor, work, numbers, 4) if executor else map(work, numbers)
+    for fold, (c, classes) in enumerate(results):
+        if progress:
+            progress.report((fold + 1) / len(inner))
+        predicted[outer == fold] = classes
+        chosen.append(c)
+    return Nested(predicted, chosen)
+
+
+def predict(
+    features: NDArray[np.float64], weights: NDArray[np.float64], bias: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Classes of (rows, d) by weights (1 or K, d) and bias (1 or K,)."""
+    logits = features @ weights.T + bias
+    return (logits[:, 0] > 0).astype(np.int64) if len(bias) == 1 else logits.argmax(axis=1).astype(np.int64)
+
+
+def _one_fold(
+    problem: Problem, outer: NDArray[np.int64], inner: list[NDArray[np.int64] | None], fold: int
+) -> tuple[float, NDArray[np.int64]]:
+    train = problem.take(outer != fold)
+    c = choose_c(train, inner[fold])
+    weights, bias = fit(train.features, train.classes, train.total, c, train.balanced)
+    return c, predict(problem.features[outer == fold], weights, bias)
+
+
+def _by_library(
+    problem: Problem, train: NDArray[np.int64], test: NDArray[np.int64], weights: NDArray[np.float64],
+    grid: NDArray[np.float64],
+) -> list[float]:
+    """The same by scikit-learn's L-BFGS."""
+    planes = np.ascontiguousarray(problem.features.T)
+    design, held = np.empty((len(planes) + 1, len(train))), np.empty((len(planes) + 1, len(test)))
+    fill_designs(planes, train, test, design, held)
+    path = fit_library(design, problem.classes[train], problem.total, weights, grid)
+    truth, rows = problem.classes[test], held[:-1].T
+    return [float(f1(truth, predict(rows, beta[:, :-1], beta[:, -1]), problem.total)) for beta in path]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _held_out_of_two(
+    planes: Any, train: Any, test: Any, known: Any, truth: Any, weights: Any, grid: Any, out: Any
+) -> None:
+    """F1 on the rows ``test`` by models of the rows ``train``, for each C; their classes: ``known`` float64, ``truth``
+    int64."""
+    design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
+    fill_designs(planes, train, test, design, held)
+    beta, logits, predicted = np.zeros(design.shape[0]), np.empty(test.size), np.empty(test.size, np.int64)
+    for index in range(grid.size):
+        newton_binary(design, known, weights, grid[index], beta, CLOSE)
+        linear(held, beta, logits)
+        for i in range(test.size):
+            predicted[i] = 1 if logits[i] > 0 else 0
+        out[index] = f1(truth, predicted, 2)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _held_out_of_more(
+    planes: Any, train: Any, test: Any, known: Any, truth: Any, total: int, weights: Any, grid: Any, out: Any
+) -> None:
+    """The same for more than two classes; ``known`` int64."""
+    design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
+    fill_designs(planes, train, test, design, held)
+    beta, logits = np.zeros((total, design.shape[0])), np.empty((total, test.size))
+    predicted = np.empty(test.size, np.int64)
+    for index in range(grid.size):
+        newton_multinomial(design, known, weights, grid[index], beta, CLOSE)
+        for k in range(total):
+            linear(held, beta[k], logits[k])
+        for i in range(test.size):
+            best = 0
+            for k in range(1, total):
+                if logits[k, i] > logits[best, i]:
+                    best = k
+            predicted[i] = best
+        out[index] = f1(truth, predicted, total)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def f1(truth: Any, predicted: Any, total: int) -> float:
+    """F1 of class 1 of two; of more classes the mean over those that occur in either array. 0 where undefined."""
+    hits, named, present = np.zeros(total), np.zeros(total), np.zeros(total)
+    for i in range(truth.size):
+        present[truth[i]] += 1.0
+        named[predicted[i]] += 1.0
+        if truth[i] == predicted[i]:
+            hits[truth[i]] += 1.0
+    summed, occurring = 0.0, 0
+    for k in range(1 if total == 2 else 0, total):
+        both = present[k] + named[k]
+        if both > 0:
+            occurring += 1
+            summed += 2.0 * hits[k] / both
+    return summed / occurring if occurring else 0.0

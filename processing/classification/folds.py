@@ -1,0 +1,139 @@
+"""Folds for validation: random ones, blocks of ground, and the inner ones that choose C.
+
+Rows of one label feature (the pixels of a polygon) always share a fold, otherwise a polygon would be tested by its own
+pixels. Every fold of a validation tests every class and trains on every class; where that is impossible there is no
+validation but a sentence that says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDS, FEWER_FOLDS = 10, 5
+INNER_FOLDS = 5
+ATTEMPTS = 5
+"""Seeds that are tried until every fold holds every class."""
+SMALLEST_BLOCK = 8
+"""Pixels: a smaller automatic block would not be a new place."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The fold that tests each row (rows,), how many there are, and the block's side in CRS units (None: no blocks)."""
+
+    numbers: NDArray[np.int64]
+    count: int
+    block_size: float | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What folds are made from: ``classes`` (rows,) 0 … total − 1, ``features`` (rows,) the label feature of each,
+    ``names`` of the classes."""
+
+    classes: NDArray[np.int64]
+    features: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def random_folds(rows: Rows, seed: int) -> Folds | str:
+    """Ten stratified folds, five where a class has less than ten label features, or why there are none."""
+    for count in (FOLDS, FEWER_FOLDS):
+        numbers = _split(rows, rows.features, count, seed)
+        if numbers is not None:
+            return Folds(numbers, count)
+    few, name = _rarest(rows, rows.features)
+    if few >= FEWER_FOLDS:
+        return (f"too few for cross-validation: the labels' polygons cannot be shared out among {FEWER_FOLDS} folds "
+                "that each hold every class; draw more and smaller ones")
+    return (f"too few for cross-validation: {few} labels of class {name}, at least {FEWER_FOLDS} are needed "
+            f"({FOLDS} for ten folds)")
+
+
+def block_folds(
+    rows: Rows, x: NDArray[np.float64], y: NDArray[np.float64], block_size: float, pixel: float, seed: int
+) -> Folds | str:
+    """Folds of whole square blocks of ``block_size`` CRS units, or why there are none.
+
+    ``x``, ``y`` (rows,) CRS units; a label feature belongs to the block of its mean position. ``block_size`` 0: the
+    largest of E/4, E/8, E/16, E/32, E/64 (E is the longer side of the labels' extent; never below eight pixels) with
+    which ten folds, or else five, are possible. The two coarse sizes are exhausted before the finer ones are tried,
+    as a larger block tests transfer to new places better than more folds do. The choice looks at where labels of
+    which class are, never at how well they are predicted.
+    """
+    from_left, from_bottom = _feature_means(rows.features, x), _feature_means(rows.features, y)
+    extent = max(float(np.ptp(from_left)), float(np.ptp(from_bottom)))
+    if block_size > 0:
+        tries = [(block_size, FOLDS), (block_size, FEWER_FOLDS)]
+    else:
+        sizes = [extent / 2**power for power in range(2, 7)]
+        sizes = [round(size / pixel) * pixel for size in sizes if size >= SMALLEST_BLOCK * pixel]
+        tries = [(size, count) for part in (sizes[:2], sizes[2:]) for count in (FOLDS, FEWER_FOLDS) for size in part]
+    if not tries:
+        return ("too close together for spatial validation: the labels lie within "
+                f"{extent:g} CRS units, less than four blocks of {SMALLEST_BLOCK} pixels")
+    for size, count in tries:
+        blocks = _blocks(from_left, from_bottom, size)
+        numbers = _split(rows, blocks, count, seed)
+        if numbers is not None:
+            return Folds(numbers, count, size)
+    size = tries[-1][0]
+    few, name = _rarest(rows, _blocks(from_left, from_bottom, size))
+    if few < FEWER_FOLDS:
+        return (f"too few places for spatial validation: class {name} lies in {few} of the blocks of {size:g} CRS "
+                f"units, at least {FEWER_FOLDS} are needed")
+    return (f"spatial validation is impossible: blocks of {size:g} CRS units cannot be shared out among {FEWER_FOLDS} "
+            "folds that each hold every class")
+
+
+def inner_folds(classes: NDArray[np.int64], features: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
+    """Five stratified folds to choose C by; None where a class has less than five label features."""
+    names = tuple(str(value) for value in range(int(classes.max()) + 1))
+    return _split(Rows(classes, features, names), features, INNER_FOLDS, seed)
+
+
+def _split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64] | None:
+    """Stratified folds of whole groups that all hold every class, or None."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if _rarest(rows, groups)[0] < count:
+        return None
+    alone = len(np.unique(groups)) == len(groups)
+    total = len(rows.names)
+    for attempt in range(seed, seed + ATTEMPTS):
+        kind = StratifiedKFold if alone else StratifiedGroupKFold
+        numbers = np.empty(len(groups), np.int64)
+        for number, (_, test) in enumerate(
+            kind(count, shuffle=True, random_state=attempt).split(groups, rows.classes, None if alone else groups)
+        ):
+            numbers[test] = number
+        held = np.zeros((count, total), np.int64)
+        np.add.at(held, (numbers, rows.classes), 1)
+        if held.min() > 0:
+            return numbers
+    return None
+
+
+def _rarest(rows: Rows, groups: NDArray[np.int64]) -> tuple[int, str]:
+    """The class in the fewest groups, and their number."""
+    counts = [len(np.unique(groups[rows.classes == index])) for index in range(len(rows.names))]
+    least = int(np.argmin(counts))
+    return counts[least], rows.names[least]
+
+
+def _feature_means(features: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's feature's mean value."""
+    _, position = np.unique(features, return_inverse=True)
+    means: NDArray[np.float64] = (np.bincount(position, values) / np.bincount(position))[position]
+    return means
+
+
+def _blocks(x: NDArray[np.float64], y: NDArray[np.float64], size: float) -> NDArray[np.int64]:
+    """A number for each row's block of ground; blocks begin at the labels' lower left corner."""
+    columns = np.floor((x - x.min()) / size).astype(np.int64)
+    rows = np.floor((y - y.min()) / size).astype(np.int64)
+    numbers: NDArray[np.int64] = rows * (int(columns.max()) + 1) + columns
+    return numbers

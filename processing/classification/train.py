@@ -1,0 +1,190 @@
+"""The operation trainclassifier: labels and embedding tiles in, a model and its validation out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..compression.tiles import Tiles
+from ..errors import InputError, LabelError
+from ..executors import open_executor
+from ..operations import Request, Result
+from ..progress import Progress
+from ..provenance import provenance
+from .crossvalidation import DEFAULT_C, Problem, choose_c, nested
+from .figures import Validation, validation_of
+from .folds import INNER_FOLDS, Folds, Rows, block_folds, inner_folds, random_folds
+from .labels import read_labels
+from .logistic import fit
+from .model import BasisReference, Model, save_model
+from .sampling import Sample, sample_labels
+
+NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative", "false", "no", "none", "0"}
+"""Names, without spaces, "-" and "_", of the class that is not the one looked for."""
+
+
+class TrainRequest(Request):
+    """What to train on and how. ``block_size``: CRS units, 0 chooses one. ``label_crs`` is for files without a CRS."""
+
+    tiles: Path
+    labels: Path
+    layer: str = ""
+    class_field: str = "label"
+    positive_class: str = ""
+    class_weights: Literal["none", "balanced"] = "none"
+    block_size: float = Field(0, ge=0, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**31)
+    model: Path
+    label_crs: str = ""
+    threads: int = Field(0, ge=0)
+
+
+class TrainResult(Result):
+    """The model's path and figures; a validation that is None has its reason beside it."""
+
+    model: Path
+    classes: list[str]
+    positive_class: str | None
+    counts: dict[str, int]
+    random: Validation | None
+    spatial: Validation | None
+    random_reason: str
+    spatial_reason: str
+    block_size: float | None
+    c: float
+    warnings: list[str]
+
+
+def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
+    """Train on the pixels under the labels, validate at random and in new places, and write the model.
+
+    Raises LabelError where the labels cannot train, InputError where the tiles cannot be read.
+    """
+    if request.model.resolve() in (request.tiles.resolve(), request.labels.resolve()):
+        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    tiles = Tiles.open(request.tiles)
+    with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
+        labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
+        sample = sample_labels(tiles, labels, request.seed, request.threads, progress)
+    sample, names = _present(sample, labels.names)
+    positive = positive_of(names, request.positive_class)
+    problem = _problem(sample, len(names), positive, request.class_weights == "balanced")
+    counts = {name: int(np.count_nonzero(sample.classes == index)) for index, name in enumerate(names)}
+    progress.info("Labelled pixels: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
+    if positive is not None:
+        progress.info(f"The score is the score of class {names[positive]}.")
+
+    warnings = list(sample.warnings)
+    rows = Rows(sample.classes, sample.features, names)
+    with progress.stage(0.3, 0.6, "Validating with random folds"):
+        folds = random_folds(rows, request.seed)
+        random, random_reason = _validate(problem, sample, folds, positive, request, warnings, progress)
+    with progress.stage(0.6, 0.9, "Validating in new places"):
+        pixel = min(tiles.grid.pixel_size)
+        blocks = block_folds(rows, sample.x, sample.y, request.block_size, pixel, request.seed)
+        spatial, spatial_reason = _validate(problem, sample, blocks, positive, request, warnings, progress)
+    block_size = blocks.block_size if isinstance(blocks, Folds) else request.block_size or None
+
+    with progress.stage(0.9, 1.0, "Training on all labels"):
+        inner = inner_folds(problem.classes, sample.features, request.seed)
+        if inner is None:
+            warnings.append(f"too few labels to choose C: a class has less than {INNER_FOLDS}, so C = {DEFAULT_C:g}")
+        c = choose_c(problem, inner)
+        weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced)
+        model = Model(
+            classes=list(names), positive_class=None if positive is None else names[positive],
+            weights=weights.tolist(), bias=bias.tolist(),
+            basis=BasisReference(fingerprint=tiles.fingerprint, features=tiles.basis.features, dates=tiles.dates),
+            c=c, class_weights=request.class_weights, counts=counts, random=random, spatial=spatial,
+            random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, warnings=warnings,
+            provenance=provenance(
+                "trainclassifier", request.model_dump(mode="json"), [request.tiles, request.labels],
+                tiles.basis.licences, tiles.basis.attributions),
+        )
+        save_model(model, request.model, progress)
+    _tell(model, progress)
+    return TrainResult(
+        model=request.model, classes=model.classes, positive_class=model.positive_class, counts=counts, random=random,
+        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, c=c,
+        warnings=warnings,
+    )
+
+
+def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
+    """Which of two classes the score is of; None for more classes.
+
+    The one asked for; else the one beside a class that sounds negative (no change, background, other, 0 …); else the
+    second in sorted order. Raises LabelError if the one asked for is not there.
+    """
+    if wanted and wanted not in names:
+        raise LabelError(f"There are no labels of class {wanted} to be the positive class; there are "
+                         f"{', '.join(names)}.")
+    if len(names) != 2:
+        return None
+    if wanted:
+        return names.index(wanted)
+    sounds = [name.lower().translate({ord(mark): None for mark in " -_"}) in NEGATIVE for name in names]
+    return 0 if sounds == [False, True] else 1
+
+
+def _present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
+    """The sample numbered without the classes that have no pixel. Raises LabelError if fewer than two are."""
+    present = np.unique(sample.classes)
+    for index, name in enumerate(names):
+        if index not in present:
+            sample.warnings.append(f"class {name} has no labelled pixel on the tiles and was left out")
+    if len(present) < 2:
+        said = f" ({'; '.join(sample.warnings)})" if sample.warnings else ""
+        raise LabelError(f"All labels that can train are of one class, {names[present[0]]}{said}. At least two classes "
+                         "are needed: place some labels of another.")
+    classes = np.searchsorted(present, sample.classes).astype(np.int64)
+    kept = Sample(sample.codes, classes, sample.features, sample.x, sample.y, sample.warnings)
+    return kept, tuple(names[index] for index in present)
+
+
+def _problem(sample: Sample, total: int, positive: int | None, balanced: bool) -> Problem:
+    """The learning problem; of two classes the positive one is number 1."""
+    classes = sample.classes if positive != 0 else 1 - sample.classes
+    return Problem(sample.codes.astype(np.float64), classes, total, balanced)
+
+
+def _validate(
+    problem: Problem, sample: Sample, folds: Folds | str, positive: int | None, request: TrainRequest,
+    warnings: list[str], progress: Progress,
+) -> tuple[Validation | None, str]:
+    """Figures of nested cross-validation on the folds, or None and the reason."""
+    if isinstance(folds, str):
+        return None, folds
+    numbers = folds.numbers
+    inner = [
+        inner_folds(problem.classes[numbers != fold], sample.features[numbers != fold], request.seed)
+        for fold in range(folds.count)
+    ]
+    without = sum(one is None for one in inner)
+    if without:
+        where = "spatial" if folds.block_size else "random"
+        warnings.append(f"too few labels to choose C in {without} of {folds.count} folds of the {where} validation: "
+                        f"C = {DEFAULT_C:g} there")
+    with open_executor(request.threads) as executor:
+        predicted = nested(problem, numbers, inner, executor, progress).predicted
+    if positive == 0:
+        predicted = 1 - predicted
+    return validation_of(sample.classes, predicted, numbers, problem.total, positive), ""
+
+
+def _tell(model: Model, progress: Progress) -> None:
+    """What came out, in the log."""
+    for warning in model.warnings:
+        progress.warn(warning[0].upper() + warning[1:] + ".")
+    kind = f"of class {model.positive_class}" if model.positive_class else "averaged over classes"
+    if model.random:
+        progress.info(f"Agreement with your labels ({kind}): {model.random.line()}.")
+    else:
+        progress.warn(f"No figure for agreement with your labels: {model.random_reason}.")
+    if model.spatial:
+        progress.info(f"In new places (blocks of {model.block_size:g} CRS units): {model.spatial.line()}.")
+    else:
+        progress.warn(f"No figure for new places: {model.spatial_reason}.")

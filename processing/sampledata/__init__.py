@@ -1,0 +1,1 @@
+"""A procedural landscape with known truth, to try everything on."""

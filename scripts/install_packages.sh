@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs through apt what is missing of QGIS, a Python for .venv and, for tests, pytest and a virtual display.
+# Where there is no apt, or no way to become root, it says what is missing. Usage: install_packages.sh demo|test
+source "$(dirname "$0")/common.sh"
+purpose=${1:?demo or test}
+missing=()
+
+if ! find_qgis_process >/dev/null; then missing+=(qgis python3-qgis); fi
+if ! qgis_python >/dev/null && [[ ! " ${missing[*]} " == *" python3-qgis "* ]]; then missing+=(python3-qgis); fi
+
+# .venv wants a Python of at least 3.11 that can make environments.
+if [ ! -e .venv/installed ] && ! scripts/find_python.sh >/dev/null; then
+    if apt-cache show python3 2>/dev/null | grep -qE '^Version: 3\.1[1-4]\b'; then
+        missing+=(python3 python3-venv)
+    else
+        missing+=(python3.11 python3.11-venv)
+    fi
+fi
+
+if [ "$purpose" = test ]; then
+    python=$(qgis_python || echo /usr/bin/python3)
+    if ! "$python" -c 'import pytest' >/dev/null 2>&1; then missing+=(python3-pytest); fi
+    if [ "$(uname)" = Linux ]; then
+        if ! command -v Xvfb >/dev/null; then missing+=(xvfb); fi
+        if ! command -v xauth >/dev/null; then missing+=(xauth); fi
+    fi
+fi
+
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+if ! command -v apt-get >/dev/null; then
+    fail "missing: ${missing[*]} (these are Debian's names). Install them with this system's own tools, or set" \
+        "QGIS_PROCESS and QGIS_PYTHON to the qgis_process and python of a QGIS that is elsewhere."
+fi
+become_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then fail "missing: ${missing[*]}. As root: apt-get install ${missing[*]}"; fi
+    become_root=(sudo)
+    if [ ! -t 0 ]; then become_root=(sudo -n); fi
+fi
+
+apt() { "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@"; }
+
+say "installing with apt: ${missing[*]} (QGIS alone: about 1.2 GB, two minutes)"
+started=$SECONDS
+log=build/apt.log
+if ! { apt -q update && apt -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+    tail -n 20 "$log" >&2
+    fail "apt-get failed; all it said is in $log"
+fi
+find_qgis_process >/dev/null || fail "apt installed QGIS, but there is no qgis_process"
+say "installed in $((SECONDS - started)) s"

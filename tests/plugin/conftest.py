@@ -1,0 +1,50 @@
+"""Fixtures of the plugin's tests: QGIS without a window, and the backend's Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bitscape.plugin.backend.environment import find_python
+from bitscape.processing.errors import BackendError
+from qgis.core import QgsApplication
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def qgis_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QgsApplication]:
+    """One QgsApplication for all tests, with a profile of its own."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    application = QgsApplication([], True, str(tmp_path_factory.mktemp("profile")))
+    application.initQgis()
+    yield application
+    application.exitQgis()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def backend_python() -> Path:
+    """The Python that the checkout, or BITSCAPE_PYTHON, gives the backend."""
+    try:
+        return find_python("", os.environ, ROOT, ROOT / "nowhere")
+    except BackendError as error:
+        pytest.fail(error.message)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; without it the test is skipped, or fails where REQUIRE_DATA=1."""
+    if not SHARED.is_dir():
+        if os.environ.get("REQUIRE_DATA") == "1":
+            pytest.fail(f"the real data is not at {SHARED}")
+        pytest.skip(f"the real data is not at {SHARED}")
+    return SHARED
