@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -10,6 +11,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("numpy", "numba", "rasterio", "scikit-learn")
 
 
@@ -23,7 +25,7 @@ def prepare() -> None:
 
 
 def kernel_cache() -> Path:
-    """A folder of this user alone (mode 0700) for compiled kernels, keyed by versions: its files are pickles.
+    """A folder of this user alone (mode 0700) for compiled kernels, by versions and place: its files are pickles.
 
     Falls back to a fresh private temporary folder where the home is not writable or the folder is not ours.
     """
@@ -31,7 +33,8 @@ def kernel_cache() -> Path:
         base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
-    key = f"{bitscape_version()}-py{platform.python_version()}-numba{_version('numba')}"
+    place = hashlib.blake2b(str(ROOT).encode(), digest_size=4).hexdigest()
+    key = f"{bitscape_version()}-py{platform.python_version()}-numba{_version('numba')}-{place}"
     folder = base / "bitscape" / "kernels" / key
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,9 +51,14 @@ def kernel_cache() -> Path:
     return Path(tempfile.mkdtemp(prefix="bitscape-kernels-"))
 
 
+def kernels_are_compiled() -> bool:
+    """Whether an earlier run has left compiled kernels; without them the first run takes some seconds longer."""
+    return any(Path(os.environ["NUMBA_CACHE_DIR"]).iterdir()) if "NUMBA_CACHE_DIR" in os.environ else True
+
+
 def bitscape_version() -> str:
     """The version in metadata.txt."""
-    text = (Path(__file__).resolve().parent.parent / "metadata.txt").read_text(encoding="utf-8")
+    text = (ROOT / "metadata.txt").read_text(encoding="utf-8")
     found = re.search(r"^version=(.+)$", text, re.MULTILINE)
     if found is None:
         raise RuntimeError("metadata.txt has no version")

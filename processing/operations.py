@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .environment import kernels_are_compiled
 from .errors import InputError
 from .progress import Progress
 
@@ -62,6 +63,8 @@ def run(name: str, values: dict[str, Any], progress: Progress) -> dict[str, Any]
     operation = OPERATIONS.get(name)
     if operation is None:
         raise InputError(f"There is no operation named {name!r}; there are {', '.join(sorted(OPERATIONS))}.")
+    if not kernels_are_compiled():
+        progress.info("The first run compiles Bitscape's kernels, which takes some seconds; later runs do not.")
     return operation.run(values, progress)
 
 

@@ -36,4 +36,8 @@ done
     if [ "$wanted" = dev ]; then line dev; fi
 } >"$stamp.new"
 mv "$stamp.new" "$stamp"
+say "compiling the kernels (once; they are kept in this user's cache)"
+link_plugin
+PYTHONPATH=build/plugins .venv/bin/python -P scripts/compile_kernels.py >>"$log" 2>&1 </dev/null ||
+    say "they could not be compiled now and will be at their first use; see $log"
 say ".venv is ready after $((SECONDS - started)) s"

@@ -53,8 +53,8 @@ class BuildEmbeddingTiles(BitscapeAlgorithm):
         self.add(RasterFiles("INPUT", tr("Embedding rasters, dates in order")),
                  tr("One raster for each date, the earliest first."))
         self.add(QgsProcessingParameterEnum("FEATURES", tr("Features"), [
-            tr("Difference of the first and last date"), tr("One date"), tr("All dates side by side"),
-            tr("First date and difference"),
+            tr("Difference: each later date minus the one before"), tr("One date"), tr("All dates side by side"),
+            tr("First date and differences"),
         ], defaultValue=0))
         self.add(QgsProcessingParameterEnum("MAPPING", tr("Value mapping"), [
             tr("Detect"), tr("AlphaEarth power mapping"), tr("Linear"), tr("None: values as they are"),

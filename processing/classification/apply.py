@@ -28,7 +28,7 @@ from .scoring import HALF, NODATA, score_classes, score_positive
 
 STRIP = 4096
 """Columns that are read at once: memory for codes stays the same however wide the tiles are."""
-ORANGE, BLUE = (230, 97, 1, 255), (91, 155, 209, 255)
+ORANGE, BLUE = (230, 97, 1, 255), (33, 102, 172, 255)
 OKABE_ITO = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167),
              (0, 0, 0))
 """Eight colours that colour-blind eyes tell apart (Okabe & Ito 2008); a ninth class and on are shades of them."""

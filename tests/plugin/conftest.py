@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from bitscape.plugin.backend.environment import find_python
 from bitscape.processing.errors import BackendError
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -17,9 +18,15 @@ SHARED = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def qgis_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QgsApplication]:
-    """One QgsApplication for all tests, with a profile of its own."""
+    """One QgsApplication for all tests, with a profile and settings of its own."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    application = QgsApplication([], True, str(tmp_path_factory.mktemp("profile")))
+    profile = str(tmp_path_factory.mktemp("profile"))
+    QCoreApplication.setOrganizationName("QGIS")
+    QCoreApplication.setApplicationName("Bitscape tests")
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, profile)
+    application = QgsApplication([], True, profile)
+    assert QgsSettings().fileName().startswith(profile), "the tests would change the user's settings"
     application.initQgis()
     yield application
     application.exitQgis()
