@@ -77,7 +77,7 @@ def test_two_classes_from_clicks_to_maps(tmp_path: Path, tiles: Path, clicks: Pa
             assert raster.tags()["CLASS_1"] == "change" and raster.tags()["LICENSE"] == "CC-BY 4.0"
             assert json.loads(raster.tags()["BITSCAPE_PROVENANCE"])["operation"] == "applyclassifier"
         assert score.descriptions == ("score of change",) and score.nodata == 255 and classes.nodata == 0
-        assert classes.colormap(1)[1] == (230, 97, 1, 255) and classes.colormap(1)[2] == (91, 155, 209, 255)
+        assert classes.colormap(1)[1] == (230, 97, 1, 255) and classes.colormap(1)[2] == (33, 102, 172, 255)
     truly, found = (truth == 2)[covered], (numbers == 1)[covered]
     assert 2 * (truly & found).sum() / (truly.sum() + found.sum()) > 0.85
     assert done["covered_pixels"] == covered.sum() and done["pixels"] == covered.size and done["pixel_area"] == 100
