@@ -180,7 +180,7 @@ def _write_maps(
               "PERIOD": tiles.period}
     scored = Layout(len(named), "uint8", NODATA, [f"score of {name}" for name in named],
                     {**tagged, "SCORE_OF": ", ".join(str(name) for name in named)})
-    classed = Layout(1, "uint8", 0, ["class"], tagged, classes=True, colors=class_colors(model))
+    classed = Layout(1, "uint8", 0, ["class"], tagged, averaged=False, colors=class_colors(model))
     positive = model.classes.index(str(model.positive_class)) + 1 if binary else 0
     scorer = BandScorer(tiles, *model.arrays(), by_class=(3 - positive, positive) if binary else (0, 0))
     grid, threads = tiles.grid, request.threads or cores()

@@ -40,7 +40,7 @@ class TileOutputs:
             layouts[self.picture] = Layout(3, "uint8", 0, names[:3], tags, rgb=True)
         if self.coverage is not None:
             text = f"dates with data, of {len(basis.dates)}"
-            layouts[self.coverage] = Layout(1, "uint8", COVERAGE_NODATA, [text], tags, classes=True)
+            layouts[self.coverage] = Layout(1, "uint8", COVERAGE_NODATA, [text], tags, averaged=False)
         targets = [basis_path(self.tiles), *reversed(layouts)]
         with whole_or_nothing(progress, *targets) as partials, ExitStack() as files:
             basis.save(partials[0])

@@ -1,4 +1,4 @@
-"""Overview pixels: the average of the valid pixels below, or for classes one of them."""
+"""Overview pixels: the average of the valid pixels below, or one of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def halve(rows: NDArray[Any], height: int, width: int, nodata: float | None) -> 
     return out
 
 
-def halve_classes(rows: NDArray[Any], height: int, width: int, nodata: float | None) -> NDArray[Any]:
+def halve_nearest(rows: NDArray[Any], height: int, width: int, nodata: float | None) -> NDArray[Any]:
     """The upper left of 2 × 2 pixels, or the first valid one: (bands, rows, columns) to (bands, height, width)."""
     padded = np.pad(rows, ((0, 0), (0, 2 * height - rows.shape[1]), (0, 2 * width - rows.shape[2])), mode="edge")
     out = padded[:, ::2, ::2].copy()

@@ -19,17 +19,20 @@ from rasterio.windows import Window
 from ..errors import OutputError
 from ..executors import in_order, open_executor
 from ..progress import Progress
-from .averaging import halve, halve_classes
+from .averaging import halve, halve_nearest
 from .grid import Grid
 
 WORDS = 1 << 64
+STEP_BYTES = 64 * 2**20
+"""Written or averaged at once: keeps memory flat, and a cancelled run from waiting."""
 BLOCK = 512
 """Tile side of every raster we write, and the rows of a row band."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the bands of a raster are. ``classes`` makes overviews take one of the pixels instead of their average.
+    """What the bands of a raster are. Unless ``averaged``, overviews take one of the pixels: right for
+    classes, and for embeddings as a product stores them.
 
     ``plain_overviews`` leaves the overviews uncompressed: worth it where the base hardly compresses, since GDAL would
     compress them at its slowest usual level, and reading them is what panning a map waits for.
@@ -40,7 +43,7 @@ class Layout:
     nodata: float | None
     descriptions: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    classes: bool = False
+    averaged: bool = True
     colors: Mapping[int, tuple[int, int, int, int]] | None = None
     rgb: bool = False
     plain_overviews: bool = False
@@ -106,11 +109,14 @@ class RasterWriter:
 
     def write(self, rows: NDArray[Any]) -> None:
         """Write the next row band: (count, a multiple of 512 unless it is the last, width)."""
+        columns = self._columns(rows.shape[1])
         with _errors_raised(self.path):
-            window = Window(0, self._rows, self.grid.width, rows.shape[1])
-            self._dataset.write(rows, window=window)
+            for left in range(0, self.grid.width, columns):
+                self._progress.check()
+                part = rows[:, :, left : left + columns]
+                self._dataset.write(part, window=Window(left, self._rows, part.shape[2], part.shape[1]))
         self._rows += rows.shape[1]
-        self._sum += _sum(rows)
+        self._sum += _sum(rows, self.grid.width)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -129,42 +135,51 @@ class RasterWriter:
 
     def _build_level(self, level: int) -> None:
         options = {"overview_level": level - 1} if level else {}
-        halved = halve_classes if self.layout.classes else halve
+        halved = halve if self.layout.averaged else halve_nearest
         expected, self._sum, found = self._sum, 0, 0
         with (
             rasterio.open(self.path, **options) as source,
             rasterio.open(self.path, "r+", overview_level=level, num_threads=self._threads) as target,
             open_executor(1) as ahead,
         ):
+            columns = self._columns(4 * BLOCK)
+            places = [
+                Window(left, top, min(columns, target.width - left), min(BLOCK, target.height - top))
+                for top in range(0, target.height, BLOCK)
+                for left in range(0, target.width, columns)
+            ]
 
-            def read(top: int) -> tuple[NDArray[Any], int]:
-                height = min(BLOCK, target.height - top)
-                above = Window(0, 2 * top, source.width, min(2 * height, source.height - 2 * top))
-                rows = source.read(window=above)
-                return halved(rows, height, target.width, self.layout.nodata), _sum(rows)
+            def read(place: Window) -> tuple[NDArray[Any], int]:
+                left, top = 2 * place.col_off, 2 * place.row_off
+                width, height = min(2 * place.width, source.width - left), min(2 * place.height, source.height - top)
+                rows = source.read(window=Window(left, top, width, height))
+                return halved(rows, place.height, place.width, self.layout.nodata), _sum(rows, source.width)
 
-            top = 0
-            for rows, total in in_order(ahead, read, range(0, target.height, BLOCK), 2):
-                self._progress.report((level + top / target.height) / self._levels)
-                target.write(rows, window=Window(0, top, *rows.shape[:0:-1]))
-                top += rows.shape[1]
+            for done, (place, (rows, total)) in enumerate(zip(places, in_order(ahead, read, places, 2), strict=True)):
+                self._progress.report((level + done / len(places)) / self._levels)
+                target.write(rows, window=place)
                 found += total
-                self._sum += _sum(rows)
+                self._sum += _sum(rows, target.width)
         if found % WORDS != expected % WORDS:
             raise OutputError(_unwritten(self.path), f"level {level} does not hold what was written to it")
+
+    def _columns(self, rows: int) -> int:
+        """Columns, whole blocks, whose pixels of that many rows stay within the budget of one step."""
+        column = self.layout.count * np.dtype(self.layout.dtype).itemsize * rows
+        return max(1, STEP_BYTES // (column * BLOCK)) * BLOCK
 
     def _verify(self) -> None:
         """Read the last level back: GDAL does not say when a disk fills up while it closes a file."""
         options = {"overview_level": self._levels - 1} if self._levels else {}
         with rasterio.open(self.path, **options) as dataset:
-            if _sum(dataset.read()) % WORDS != self._sum % WORDS:
+            if _sum(dataset.read(), dataset.width) % WORDS != self._sum % WORDS:
                 raise OutputError(_unwritten(self.path), "the last level does not hold what was written to it")
 
 
-def _sum(rows: NDArray[Any]) -> int:
-    """A sum over the bytes, modulo 2⁶⁴, that does not depend on how rows are grouped."""
-    words = np.uint64 if rows.shape[2] * rows.itemsize % 8 == 0 else np.uint8
-    return int(np.ascontiguousarray(rows).view(words).sum(dtype=np.uint64))
+def _sum(pixels: NDArray[Any], width: int) -> int:
+    """A sum over the bytes of a part of a raster of that width, modulo 2⁶⁴: the same however the parts are cut."""
+    words = np.uint64 if width * pixels.itemsize % 8 == 0 else np.uint8
+    return int(np.ascontiguousarray(pixels).view(words).sum(dtype=np.uint64))
 
 
 @contextmanager

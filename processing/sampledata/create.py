@@ -225,7 +225,7 @@ class _Making:
 
     def _embedding_layout(self, year: int) -> Layout:
         names = [f"A{band:02d}" for band in range(DIMENSIONS)]
-        return Layout(DIMENSIONS, "int8", NODATA, names, {**self.tags, "YEAR": str(year)})
+        return Layout(DIMENSIONS, "int8", NODATA, names, {**self.tags, "YEAR": str(year)}, averaged=False)
 
     def _picture_layout(self, year: int) -> Layout:
         return Layout(len(cover.S2_BANDS), "uint16", 0, cover.S2_BANDS, {**self.tags, "YEAR": str(year)})
@@ -234,13 +234,13 @@ class _Making:
         names = {f"CLASS_{code}": name for code, (name, _) in cover.CLASSES.items()}
         colors = {code: (*color, 255) for code, (_, color) in cover.CLASSES.items()}
         extra = {**self.tags, **names, "YEAR": str(self.request.years[0])}
-        return Layout(1, "uint8", 0, ("land cover",), extra, classes=True, colors=colors)
+        return Layout(1, "uint8", 0, ("land cover",), extra, averaged=False, colors=colors)
 
     def _truth_layout(self) -> Layout:
         names = {"CLASS_0": "no change", "CLASS_1": "change"}
         colors = {0: (33, 102, 172, 255), 1: (230, 97, 1, 255), TRUTH_NODATA: (0, 0, 0, 0)}
         extra = {**self.tags, **names, "YEARS": f"{self.request.years[0]}-{self.request.years[-1]}"}
-        return Layout(1, "uint8", TRUTH_NODATA, ("true change",), extra, classes=True, colors=colors)
+        return Layout(1, "uint8", TRUTH_NODATA, ("true change",), extra, averaged=False, colors=colors)
 
 
 class Bands:

@@ -11,7 +11,8 @@ import pytest
 import rasterio
 from affine import Affine
 from bitscape.processing.errors import OutputError
-from bitscape.processing.grids.averaging import halve, halve_classes
+from bitscape.processing.grids import writer as writer_module
+from bitscape.processing.grids.averaging import halve, halve_nearest
 from bitscape.processing.grids.grid import Grid
 from bitscape.processing.grids.writer import Layout, RasterWriter
 from bitscape.processing.progress import Progress
@@ -47,13 +48,15 @@ def test_halving_averages_valid_pixels(dtype, rows, columns, has_nodata, seed):
     np.testing.assert_allclose(halve(pixels, height, width, nodata), wanted, rtol=1e-6)
 
 
-def test_halving_classes_takes_a_valid_one():
+def test_halving_without_averaging_takes_a_valid_one():
     classes = np.array([[[0, 3, 1, 1], [2, 2, 0, 1], [0, 0, 5, 5]]], np.uint8)
-    assert (halve_classes(classes, 2, 2, 0) == [[[3, 1], [0, 5]]]).all()
+    assert (halve_nearest(classes, 2, 2, 0) == [[[3, 1], [0, 5]]]).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (100, 700), (1300, 513)])
-def test_what_is_written_is_read_back(tmp_path, shape):
+@pytest.mark.parametrize("step", [1, 64 * 2**20])
+@pytest.mark.parametrize("shape", [(1, 1), (100, 700), (1300, 513), (700, 2056)])
+def test_what_is_written_is_read_back(tmp_path, monkeypatch, shape, step):
+    monkeypatch.setattr(writer_module, "STEP_BYTES", step)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (3, *shape), dtype=np.uint8)
     layout = Layout(3, "uint8", 255, ["a", "b", "c"], {"KEY": "value"})
@@ -65,6 +68,11 @@ def test_what_is_written_is_read_back(tmp_path, shape):
         assert dataset.descriptions == ("a", "b", "c") and dataset.tags()["KEY"] == "value"
         assert dataset.profile["interleave"] == "band" and dataset.profile["compress"] == "zstd"
         levels = dataset.overviews(1)
+    above = pixels
+    for level in range(len(levels)):
+        with rasterio.open(tmp_path / "out.tif", overview_level=level) as dataset:
+            assert (dataset.read() == halve(above, dataset.height, dataset.width, 255)).all()
+            above = dataset.read()
     assert len(levels) == sum(max(shape) > 256 * 2**level for level in range(9))
 
 
