@@ -31,7 +31,7 @@ qgis: ## open the demo in QGIS with the plugin enabled, in a profile of its own
 	@scripts/open_qgis.sh
 
 venv: ## the backend's environment with the test tools, from requirements/dev.lock
-	@scripts/make_venv.sh dev
+	@scripts/set_up.sh venv
 
 lock: ## resolve requirements/*.txt again into hash-pinned lock files (needs uv)
 	@scripts/lock_requirements.sh

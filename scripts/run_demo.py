@@ -143,8 +143,9 @@ The change map against the known truth
 What the {figures['clicks']} clicks alone had promised, by cross-validation
   random folds             {validated('')}
   transfer to new places   {validated('_SPATIAL')}
-Of the clicks {clicked:.0%} are change, of the ground {ground:.1%}: the rarer change is, the more each false alarm weighs,
-so the F1 of a map lies below that of its clicks. {figures['uncovered']:,} pixels lack a date: there nothing is claimed.
+Of the clicks {clicked:.0%} are change, of the ground {ground:.1%}: the rarer change is, the more each false alarm
+weighs, so the F1 of a map lies below that of its clicks. {figures['uncovered']:,} pixels lack a date: there nothing is
+claimed.
 
 Look at
   demo/map.png             the map, rendered by QGIS

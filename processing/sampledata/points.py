@@ -179,6 +179,7 @@ def write_labels(path: Path, grid: Grid, plan: Plan, years: Sequence[int], found
         pyogrio.raw.write(
             str(path), shapely.to_wkb(shapely.points(x, y)), list(fields.values()), list(fields), layer="labels",
             driver="GPKG", geometry_type="Point", crs="EPSG:32610",
+            dataset_options={"VERSION": "1.2"},  # GDAL before 3.7 warns about newer ones
         )
         pyogrio.raw.write(
             str(path), None, list(table.values()), list(table), layer="classes", driver="GPKG", geometry_type=None,
