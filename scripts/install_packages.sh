@@ -40,7 +40,9 @@ fi
 
 apt() { "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@"; }
 
-say "installing with apt: ${missing[*]} (QGIS alone: about 1.2 GB, two minutes)"
+size=
+if [[ " ${missing[*]} " == *" qgis "* ]]; then size=" (about 1.2 GB on disk, two to five minutes)"; fi
+say "installing with apt: ${missing[*]}$size"
 started=$SECONDS
 log=build/apt.log
 if ! { apt -q update && apt -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then

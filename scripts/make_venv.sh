@@ -38,6 +38,6 @@ done
 mv "$stamp.new" "$stamp"
 say "compiling the kernels (once; they are kept in this user's cache)"
 link_plugin
-PYTHONPATH=build/plugins .venv/bin/python -P scripts/compile_kernels.py >>"$log" 2>&1 </dev/null ||
+.venv/bin/python scripts/compile_kernels.py >>"$log" 2>&1 </dev/null ||
     say "they could not be compiled now and will be at their first use; see $log"
 say ".venv is ready after $((SECONDS - started)) s"
