@@ -5,8 +5,9 @@ uv=$(command -v uv || true)
 if [ -z "$uv" ]; then fail "uv is not installed: see https://docs.astral.sh/uv"; fi
 cd requirements
 lock() {
-    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-        --upgrade "$@"
+    # fewest: one version of each package for all Pythons, so that what is tested is what everyone runs
+    "$uv" pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-header --upgrade "$@"
 }
 lock pip.txt --output-file pip.lock
 lock backend.txt --output-file backend.lock
