@@ -13,8 +13,6 @@ from qgis.core import QgsApplication, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared" / "data"
-
 
 @pytest.fixture(scope="session", autouse=True)
 def qgis_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QgsApplication]:
@@ -45,13 +43,3 @@ def backend_python() -> Path:
         return find_python("", os.environ, ROOT, ROOT / "nowhere")
     except BackendError as error:
         pytest.fail(error.message)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data; without it the test is skipped, or fails where REQUIRE_DATA=1."""
-    if not SHARED.is_dir():
-        if os.environ.get("REQUIRE_DATA") == "1":
-            pytest.fail(f"the real data is not at {SHARED}")
-        pytest.skip(f"the real data is not at {SHARED}")
-    return SHARED

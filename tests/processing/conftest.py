@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bitscape.processing.embeddings.mapping import quantise
 from bitscape.tests.processing.rasters import unit_vectors, write_raster
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data; without it the test is skipped, or fails where REQUIRE_DATA=1."""
-    if not SHARED.is_dir():
-        if os.environ.get("REQUIRE_DATA") == "1":
-            pytest.fail(f"the real data is not at {SHARED}")
-        pytest.skip(f"the real data is not at {SHARED}")
-    return SHARED
 
 
 @pytest.fixture

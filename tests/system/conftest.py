@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from bitscape.tests.system.qgis_run import Qgis, eventually
 from bitscape.tests.system.sample import Sample
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data; without it the test is skipped, or fails where REQUIRE_DATA=1."""
-    if not SHARED.is_dir():
-        if os.environ.get("REQUIRE_DATA") == "1":
-            pytest.fail(f"the real data is not at {SHARED}")
-        pytest.skip(f"the real data is not at {SHARED}")
-    return SHARED
 
 
 @pytest.fixture(scope="session")
