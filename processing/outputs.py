@@ -7,12 +7,16 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import OutputError
 from .progress import Progress
+
+SETTLING = 0.05
+"""Seconds in which a file that is about to be created comes to be."""
 
 _open: set[Path] = set()
 _lock = threading.Lock()
@@ -93,10 +97,18 @@ def require_space(target: str | Path, size: int) -> None:
 
 
 def remove_partials() -> None:
-    """Remove every unfinished file of this process: it is about to end."""
-    with _lock:
-        for partial in _open:
-            partial.unlink(missing_ok=True)
+    """Remove every unfinished file of this process: it is about to end.
+
+    Another thread may be about to create one that is announced already, so this looks until it finds nothing twice.
+    """
+    quiet = 0
+    while quiet < 2:
+        with _lock:
+            found = [partial for partial in _open if partial.exists()]
+            for partial in found:
+                partial.unlink(missing_ok=True)
+        quiet = 0 if found else quiet + 1
+        time.sleep(SETTLING)
 
 
 def _partial(final: Path) -> Path:

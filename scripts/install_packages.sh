@@ -5,18 +5,11 @@ source "$(dirname "$0")/common.sh"
 purpose=${1:?demo or test}
 missing=()
 
-if ! find_qgis_process >/dev/null; then missing+=(qgis python3-qgis); fi
-if ! qgis_python >/dev/null && [[ ! " ${missing[*]} " == *" python3-qgis "* ]]; then missing+=(python3-qgis); fi
-
-# .venv wants a Python of at least 3.11 that can make environments.
-if [ ! -e .venv/installed ] && ! scripts/find_python.sh >/dev/null; then
-    if apt-cache show python3 2>/dev/null | grep -qE '^Version: 3\.1[1-4]\b'; then
-        missing+=(python3 python3-venv)
-    else
-        missing+=(python3.11 python3.11-venv)
-    fi
+if ! find_qgis_process >/dev/null; then missing+=(qgis python3-qgis); elif ! qgis_python >/dev/null; then
+    missing+=(python3-qgis)
 fi
-
+# .venv wants a Python of at least 3.11 that can make environments.
+if [ ! -e .venv/installed ] && ! scripts/find_python.sh >/dev/null; then missing+=(python3-venv); fi
 if [ "$purpose" = test ]; then
     python=$(qgis_python || echo /usr/bin/python3)
     if ! "$python" -c 'import pytest' >/dev/null 2>&1; then missing+=(python3-pytest); fi
@@ -38,16 +31,26 @@ if [ "$(id -u)" -ne 0 ]; then
     if [ ! -t 0 ]; then become_root=(sudo -n); fi
 fi
 
-apt() { "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@"; }
+log=build/apt.log
+: >"$log"
+apt() {
+    if ! "${become_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@" \
+        >>"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+        fail "apt-get $1 failed; all it said is in $log"
+    fi
+}
 
+say "missing: ${missing[*]}; asking apt"
+started=$SECONDS
+apt update
+# Ubuntu 22.04's own Python is 3.10; it has a newer one beside it.
+if apt-cache policy python3 | grep -q 'Candidate: 3\.10' && [[ " ${missing[*]} " == *" python3-venv "* ]]; then
+    missing=("${missing[@]/python3-venv/python3.11-venv}")
+fi
 size=
 if [[ " ${missing[*]} " == *" qgis "* ]]; then size=" (about 1.2 GB on disk, two to five minutes)"; fi
-say "installing with apt: ${missing[*]}$size"
-started=$SECONDS
-log=build/apt.log
-if ! { apt -q update && apt -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
-    tail -n 20 "$log" >&2
-    fail "apt-get failed; all it said is in $log"
-fi
+say "installing ${missing[*]}$size"
+apt install -y --no-install-recommends "${missing[@]}"
 find_qgis_process >/dev/null || fail "apt installed QGIS, but there is no qgis_process"
 say "installed in $((SECONDS - started)) s"

@@ -285,7 +285,7 @@ class Client:
         self._reader.join(CLOSE_TIMEOUT)
         self._last_words.join(CLOSE_TIMEOUT)
         self._hear_announcements()
-        for path in self._writing:
+        for path in list(self._writing):  # a copy: closing and the call that it ends both come here
             _remove_unfinished(Path(path))
         self._writing.clear()
         for stream, thread in ((self._process.stdout, self._reader), (self._process.stderr, self._last_words.thread)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ def entries_in(path: str | Path) -> list[Entry]:
 
 def _open(path: str | Path) -> Any:
     try:
-        return gdal.OpenEx(str(path), gdal.OF_RASTER)
+        with warnings.catch_warnings():  # GDAL from 3.7 on warns that its default will change; both ways are handled
+            warnings.simplefilter("ignore", FutureWarning)
+            return gdal.OpenEx(str(path), gdal.OF_RASTER)
     except RuntimeError:  # where GDAL is set to raise
         return None
 

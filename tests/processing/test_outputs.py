@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from bitscape.processing.errors import Cancelled, OutputError
@@ -54,6 +55,15 @@ def test_an_ending_process_removes_its_unfinished_files(tmp_path):
     with pytest.raises(FileNotFoundError), whole_or_nothing(Progress(), tmp_path / "out.tif") as (partial,):
         partial.touch()
         remove_partials()
+        assert not partial.exists()
+
+
+def test_a_file_that_comes_to_be_during_the_removal_is_removed_too(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_or_nothing(Progress(), tmp_path / "out.tif") as (partial,):
+        late = threading.Timer(0.02, partial.touch)
+        late.start()
+        remove_partials()
+        late.join()
         assert not partial.exists()
 
 
