@@ -78,12 +78,12 @@ def test_protocol_and_errors_need_only_the_standard_library() -> None:
         assert roots <= set(sys.stdlib_module_names), name
 
 
-def test_importing_the_package_imports_neither_qgis_nor_numpy() -> None:
+def test_importing_the_package_imports_neither_qgis_nor_numpy(tmp_path: Path) -> None:
     code = (
         "import sys, bitscape, bitscape.processing.protocol, bitscape.processing.errors; "
         "print(sorted({'qgis', 'numpy', 'PyQt5', 'osgeo'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
