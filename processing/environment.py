@@ -53,7 +53,8 @@ def kernel_cache() -> Path:
 
 def kernels_are_compiled() -> bool:
     """Whether an earlier run has left compiled kernels; without them the first run takes some seconds longer."""
-    return any(Path(os.environ["NUMBA_CACHE_DIR"]).iterdir()) if "NUMBA_CACHE_DIR" in os.environ else True
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return folder is None or (Path(folder).is_dir() and any(Path(folder).iterdir()))
 
 
 def bitscape_version() -> str:
