@@ -13,7 +13,6 @@ Mapping = Literal["alphaearth", "linear", "none"]
 POWER_UNIT = 127.5
 NODATA = -128
 LINEAR_INT8 = 1 / 127
-MAX_TABLE = 1 << 16
 
 
 def dequantise(codes: NDArray[np.int8]) -> NDArray[np.float32]:
