@@ -8,7 +8,7 @@ without the GIL, and the work can be cancelled between them.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -41,36 +41,46 @@ CLOSE = 1e-4
 class Problem:
     """Rows to learn from: ``features`` (rows, d) float64, ``classes`` (rows,) 0 … total − 1.
 
-    With two classes, class 1 is the positive one.
+    With two classes, class 1 is the positive one. Without ``rescale`` the features have a common scale already, and are
+    not divided by the deviation of the rows that train.
     """
 
     features: NDArray[np.float64]
     classes: NDArray[np.int64]
     total: int
     balanced: bool
+    rescale: bool = True
 
     def take(self, rows: NDArray[Any]) -> Problem:
         """The problem of some rows (indices or a mask)."""
-        return Problem(self.features[rows], self.classes[rows], self.total, self.balanced)
+        return Problem(self.features[rows], self.classes[rows], self.total, self.balanced, self.rescale)
 
 
 @dataclass(frozen=True)
 class Nested:
-    """Predicted class of each row (−1 where no fold tested it), and the C of each outer fold."""
+    """Predicted class of each row (−1 where no fold tested it), the C of each outer fold, and the held-out logits
+    (rows, 1 of two classes, else one a class; NaN where no fold tested the row)."""
 
     predicted: NDArray[np.int64]
     c: list[float]
+    logits: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 1)))
 
 
 def choose_c(problem: Problem, folds: NDArray[np.int64] | None, grid: NDArray[np.float64] = GRID) -> float:
-    """The C with the best mean F1 over the inner folds (two classes: of class 1; more: macro); ties: the smallest.
+    """The smallest C whose mean F1 over the inner folds (two classes: of class 1; more: macro) is within one standard
+    error of the best (Breiman et al. 1984): what a few labels cannot tell apart is decided for the simpler model.
 
     ``folds`` (rows,) numbers the inner fold that tests a row; None, where there are too few labels, gives C = 1.
     """
-    if folds is None:
-        return DEFAULT_C
-    means = held_out_f1(problem, folds, grid).mean(axis=0)
-    return float(grid[np.flatnonzero(means >= means.max() - 1e-12)[0]])
+    return DEFAULT_C if folds is None else float(grid[simplest(held_out_f1(problem, folds, grid))])
+
+
+def simplest(table: NDArray[np.float64]) -> int:
+    """The first column of (folds, grid) whose mean is within one standard error of the best mean."""
+    means = table.mean(axis=0)
+    best = int(means.argmax())
+    error = table[:, best].std(ddof=1) / np.sqrt(len(table))
+    return int(np.flatnonzero(means >= means[best] - error - 1e-12)[0])
 
 
 def held_out_f1(problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,9 +96,11 @@ def held_out_f1(problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.flo
         if not newton:
             table[fold] = _by_library(problem, train, test, weights, grid)
         elif problem.total == 2:
-            _held_out_of_two(planes, train, test, known.astype(np.float64), truth, weights, grid, table[fold])
+            _held_out_of_two(
+                planes, train, test, problem.rescale, known.astype(np.float64), truth, weights, grid, table[fold])
         else:
-            _held_out_of_more(planes, train, test, known, truth, problem.total, weights, grid, table[fold])
+            _held_out_of_more(
+                planes, train, test, problem.rescale, known, truth, problem.total, weights, grid, table[fold])
     return table
 
 
@@ -105,33 +117,39 @@ def nested(
     their order.
     """
     predicted = np.full(len(outer), -1, np.int64)
+    logits = np.full((len(outer), 1 if problem.total == 2 else problem.total), np.nan)
     chosen = []
     work = partial(_one_fold, problem, outer, inner)
     numbers = range(len(inner))
     results = in_order(executor, work, numbers, 4) if executor else map(work, numbers)
-    for fold, (c, classes) in enumerate(results):
+    for fold, (c, held_out) in enumerate(results):
         if progress:
             progress.report((fold + 1) / len(inner))
-        predicted[outer == fold] = classes
+        logits[outer == fold], predicted[outer == fold] = held_out, likeliest(held_out)
         chosen.append(c)
-    return Nested(predicted, chosen)
+    return Nested(predicted, chosen, logits)
 
 
 def predict(
     features: NDArray[np.float64], weights: NDArray[np.float64], bias: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Classes of (rows, d) by weights (1 or K, d) and bias (1 or K,)."""
-    logits = features @ weights.T + bias
-    return (logits[:, 0] > 0).astype(np.int64) if len(bias) == 1 else logits.argmax(axis=1).astype(np.int64)
+    return likeliest(features @ weights.T + bias)
+
+
+def likeliest(logits: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Classes (rows,) by logits (rows, 1 of two classes, else one a class)."""
+    return (logits[:, 0] > 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1).astype(np.int64)
 
 
 def _one_fold(
     problem: Problem, outer: NDArray[np.int64], inner: list[NDArray[np.int64] | None], fold: int
-) -> tuple[float, NDArray[np.int64]]:
+) -> tuple[float, NDArray[np.float64]]:
+    """The C of an outer fold and the logits of its rows."""
     train = problem.take(outer != fold)
     c = choose_c(train, inner[fold])
-    weights, bias = fit(train.features, train.classes, train.total, c, train.balanced)
-    return c, predict(problem.features[outer == fold], weights, bias)
+    weights, bias = fit(train.features, train.classes, train.total, c, train.balanced, train.rescale)
+    return c, problem.features[outer == fold] @ weights.T + bias
 
 
 def _by_library(
@@ -141,7 +159,7 @@ def _by_library(
     """The same by scikit-learn's L-BFGS."""
     planes = np.ascontiguousarray(problem.features.T)
     design, held = np.empty((len(planes) + 1, len(train))), np.empty((len(planes) + 1, len(test)))
-    fill_designs(planes, train, test, design, held)
+    fill_designs(planes, train, test, problem.rescale, design, held)
     path = fit_library(design, problem.classes[train], problem.total, weights, grid)
     truth, rows = problem.classes[test], held[:-1].T
     return [float(f1(truth, predict(rows, beta[:, :-1], beta[:, -1]), problem.total)) for beta in path]
@@ -149,12 +167,12 @@ def _by_library(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _held_out_of_two(
-    planes: Any, train: Any, test: Any, known: Any, truth: Any, weights: Any, grid: Any, out: Any
+    planes: Any, train: Any, test: Any, rescale: bool, known: Any, truth: Any, weights: Any, grid: Any, out: Any
 ) -> None:
     """F1 on the rows ``test`` by models of the rows ``train``, for each C; their classes: ``known`` float64, ``truth``
     int64."""
     design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
-    fill_designs(planes, train, test, design, held)
+    fill_designs(planes, train, test, rescale, design, held)
     beta, logits, predicted = np.zeros(design.shape[0]), np.empty(test.size), np.empty(test.size, np.int64)
     for index in range(grid.size):
         newton_binary(design, known, weights, grid[index], beta, CLOSE)
@@ -166,11 +184,12 @@ def _held_out_of_two(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _held_out_of_more(
-    planes: Any, train: Any, test: Any, known: Any, truth: Any, total: int, weights: Any, grid: Any, out: Any
+    planes: Any, train: Any, test: Any, rescale: bool, known: Any, truth: Any, total: int, weights: Any, grid: Any,
+    out: Any,
 ) -> None:
     """The same for more than two classes; ``known`` int64."""
     design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
-    fill_designs(planes, train, test, design, held)
+    fill_designs(planes, train, test, rescale, design, held)
     beta, logits = np.zeros((total, design.shape[0])), np.empty((total, test.size))
     predicted = np.empty(test.size, np.int64)
     for index in range(grid.size):

@@ -31,14 +31,16 @@ ROUND = 6755399441055744.0
 
 
 def fit(
-    features: NDArray[np.float64], classes: NDArray[np.int64], total: int, c: float, balanced: bool
+    features: NDArray[np.float64], classes: NDArray[np.int64], total: int, c: float, balanced: bool,
+    rescale: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights and bias of the model with regularisation ``c`` on standardised features, given for raw features.
 
-    ``features`` (rows, d), ``classes`` (rows,) 0 … total − 1, each present. Returns weights (1, d) and bias (1,) of
-    class 1 for two classes, else (total, d) and (total,). Equal to scikit-learn's converged coefficients to 1e-6.
+    ``features`` (rows, d), ``classes`` (rows,) 0 … total − 1, each present. Without ``rescale`` the features are
+    regularised in the scale they come in. Returns weights (1, d) and bias (1,) of class 1 for two classes, else
+    (total, d) and (total,). Equal to scikit-learn's converged coefficients to 1e-6.
     """
-    design, mean, deviation = standardised(np.ascontiguousarray(features.T))
+    design, mean, deviation = standardised(np.ascontiguousarray(features.T), rescale)
     weights = sample_weights(classes, total, balanced)
     beta = np.zeros((1 if total == 2 else total, len(design)))
     finish = beta.size <= NEWTON_LARGEST
@@ -81,11 +83,16 @@ def fit_library(
     return path
 
 
-def standardised(planes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Design (d + 1, rows), mean and deviation (d,) of features given as planes (d, rows); deviation 0 counts as 1."""
+def standardised(
+    planes: NDArray[np.float64], rescale: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Design (d + 1, rows), mean and deviation (d,) of features given as planes (d, rows).
+
+    A deviation of 0, and any without ``rescale``, counts as 1.
+    """
     design = np.empty((len(planes) + 1, planes.shape[1]))
     mean, deviation = np.empty(len(planes)), np.empty(len(planes))
-    fill_design(planes, np.arange(planes.shape[1]), design, mean, deviation)
+    fill_design(planes, np.arange(planes.shape[1]), rescale, design, mean, deviation)
     return design, mean, deviation
 
 
@@ -108,8 +115,9 @@ def dot(a: Any, b: Any) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
-def fill_design(planes: Any, rows: Any, design: Any, mean: Any, deviation: Any) -> None:
-    """The rows ``rows`` of ``planes`` (d, all), standardised, and a last row of ones, into ``design`` (d + 1, rows)."""
+def fill_design(planes: Any, rows: Any, rescale: bool, design: Any, mean: Any, deviation: Any) -> None:
+    """The rows ``rows`` of ``planes`` (d, all), centred and, if ``rescale``, divided by their deviation, and a last row
+    of ones, into ``design`` (d + 1, rows)."""
     count = rows.size
     for j in range(planes.shape[0]):
         plane, target = planes[j], design[j]
@@ -123,18 +131,18 @@ def fill_design(planes: Any, rows: Any, design: Any, mean: Any, deviation: Any) 
             target[i] -= mean[j]
             square += target[i] * target[i]
         spread = np.sqrt(square / count)
-        deviation[j] = spread if spread > 1e-14 * (abs(mean[j]) + 1e-300) else 1.0
+        deviation[j] = spread if rescale and spread > 1e-14 * (abs(mean[j]) + 1e-300) else 1.0
         for i in range(count):
             target[i] /= deviation[j]
     design[planes.shape[0], :] = 1.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def fill_designs(planes: Any, train: Any, test: Any, design: Any, held: Any) -> None:
+def fill_designs(planes: Any, train: Any, test: Any, rescale: bool, design: Any, held: Any) -> None:
     """Designs (d + 1, rows) of training and test rows, both standardised by the training rows."""
     size = planes.shape[0]
     mean, deviation = np.empty(size), np.empty(size)
-    fill_design(planes, train, design, mean, deviation)
+    fill_design(planes, train, rescale, design, mean, deviation)
     for j in range(size):
         for i in range(test.size):
             held[j, i] = (planes[j, test[i]] - mean[j]) / deviation[j]

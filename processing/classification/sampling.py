@@ -71,17 +71,24 @@ class Pixels:
         return Pixels(self.rows[which], self.columns[which], self.features[which])
 
 
-def sample_labels(tiles: CodeSource, labels: Labels, seed: int, threads: int, progress: Progress) -> Sample:
+KnownCodes = dict[int, NDArray[np.int8]]
+"""Codes (count,) of pixels that were read before, by row · width + column."""
+
+
+def sample_labels(
+    tiles: CodeSource, labels: Labels, seed: int, threads: int, progress: Progress, known: KnownCodes | None = None
+) -> Sample:
     """Codes under the labels, each pixel once.
 
     A point takes the pixel it lies in; a polygon the pixels whose centres it holds, at most 2,000 (and all polygons
     together at most 100,000) drawn at random with ``seed``, or, where it is too small for any, the pixel in its middle.
-    Pixels that labels of different classes claim train nothing. Raises LabelError if nothing is left.
+    Pixels that labels of different classes claim train nothing. What is in ``known`` is not read again, and what is
+    read is added to it. Raises LabelError if nothing is left.
     """
     warnings = list(labels.warnings)
     pixels = _pixels(tiles.grid, labels, np.random.default_rng(seed), warnings, progress)
     pixels = _each_once(pixels, labels, tiles.grid.width, warnings)
-    codes = _read_codes(tiles, pixels, threads, progress)
+    codes = _read_codes(tiles, pixels, threads, progress, {} if known is None else known)
     valid = codes[:, 0] != CODE_NODATA
     lost = int((~valid).sum())
     if lost:
@@ -199,13 +206,24 @@ def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) 
     return pixels.take(np.sort(first[~disputed]))
 
 
-def _read_codes(tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress) -> NDArray[np.int8]:
-    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one is read once."""
+def _read_codes(
+    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes
+) -> NDArray[np.int8]:
+    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one not yet known is read once."""
+    positions = (pixels.rows * tiles.grid.width + pixels.columns).tolist()
+    unread = np.array([index for index, position in enumerate(positions) if position not in known], np.int64)
+    if len(unread):
+        codes = _read_blocks(tiles, pixels.take(unread), threads, progress)
+        known.update(zip([positions[index] for index in unread], codes, strict=True))
+    return np.array([known[position] for position in positions], np.int8).reshape(-1, tiles.count)
+
+
+def _read_blocks(tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress) -> NDArray[np.int8]:
     codes = np.empty((len(pixels.rows), tiles.count), np.int8)
     blocks = pixels.rows // BLOCK * (-(-tiles.grid.width // BLOCK)) + pixels.columns // BLOCK
     order = np.argsort(blocks, kind="stable")
     starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))
-    members = np.split(order, starts[1:]) if len(order) else []
+    members = np.split(order, starts[1:])
     with open_executor(threads) as executor:
         ahead = 2 * (threads or cores())
         gathered: Iterator[NDArray[np.int8]] = in_order(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ..compression.tiles import Tiles
@@ -14,9 +16,9 @@ from ..executors import open_executor
 from ..operations import Request, Result
 from ..progress import Progress
 from ..provenance import provenance
-from .crossvalidation import DEFAULT_C, Problem, choose_c, nested
+from .crossvalidation import DEFAULT_C, Nested, Problem, choose_c, nested
 from .figures import Validation, validation_of
-from .folds import INNER_FOLDS, Folds, Rows, block_folds, inner_folds, random_folds
+from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import read_labels
 from .logistic import fit
 from .model import BasisReference, Model, save_model
@@ -69,9 +71,9 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
         labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
         sample = sample_labels(tiles, labels, request.seed, request.threads, progress)
-    sample, names = _present(sample, labels.names)
+    sample, names = only_present(sample, labels.names)
     positive = positive_of(names, request.positive_class)
-    problem = _problem(sample, len(names), positive, request.class_weights == "balanced")
+    problem = problem_of(sample, len(names), positive, request.class_weights == "balanced", tiles.basis.deviation)
     counts = {name: int(np.count_nonzero(sample.classes == index)) for index, name in enumerate(names)}
     progress.info("Labelled pixels: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
     if positive is not None:
@@ -81,19 +83,21 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     rows = Rows(sample.classes, sample.features, names)
     with progress.stage(0.3, 0.6, "Validating with random folds"):
         folds = random_folds(rows, request.seed)
-        random, random_reason = _validate(problem, sample, folds, positive, request, warnings, progress)
+        random, random_reason, _ = validate(
+            problem, sample, folds, positive, request.seed, request.threads, warnings, progress)
     with progress.stage(0.6, 0.9, "Validating in new places"):
         pixel = min(tiles.grid.pixel_size)
         blocks = block_folds(rows, sample.x, sample.y, request.block_size, pixel, request.seed)
-        spatial, spatial_reason = _validate(problem, sample, blocks, positive, request, warnings, progress)
+        spatial, spatial_reason, _ = validate(
+            problem, sample, blocks, positive, request.seed, request.threads, warnings, progress)
     block_size = blocks.block_size if isinstance(blocks, Folds) else request.block_size or None
 
     with progress.stage(0.9, 1.0, "Training on all labels"):
         inner = inner_folds(problem.classes, sample.features, request.seed)
         if inner is None:
-            warnings.append(f"too few labels to choose C: a class has less than {INNER_FOLDS}, so C = {DEFAULT_C:g}")
+            warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so C = {DEFAULT_C:g}")
         c = choose_c(problem, inner)
-        weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced)
+        weights, bias = fit_codes(problem, c, tiles.basis.deviation)
         model = Model(
             classes=list(names), positive_class=None if positive is None else names[positive],
             weights=weights.tolist(), bias=bias.tolist(),
@@ -130,7 +134,7 @@ def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
     return 0 if sounds == [False, True] else 1
 
 
-def _present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
+def only_present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
     """The sample numbered without the classes that have no pixel. Raises LabelError if fewer than two are."""
     present = np.unique(sample.classes)
     for index, name in enumerate(names):
@@ -145,22 +149,36 @@ def _present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str,
     return kept, tuple(names[index] for index in present)
 
 
-def _problem(sample: Sample, total: int, positive: int | None, balanced: bool) -> Problem:
-    """The learning problem; of two classes the positive one is number 1."""
+def problem_of(
+    sample: Sample, total: int, positive: int | None, balanced: bool, deviation: Sequence[float]
+) -> Problem:
+    """The learning problem; of two classes the positive one is number 1.
+
+    Codes are divided by their ``deviation`` over the whole area, not over the labels: so a few clicks decide where the
+    classes differ, but not what counts as a large difference.
+    """
     classes = sample.classes if positive != 0 else 1 - sample.classes
-    return Problem(sample.codes.astype(np.float64), classes, total, balanced)
+    return Problem(sample.codes / np.array(deviation), classes, total, balanced, rescale=False)
 
 
-def _validate(
-    problem: Problem, sample: Sample, folds: Folds | str, positive: int | None, request: TrainRequest,
+def fit_codes(
+    problem: Problem, c: float, deviation: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights and bias, for codes, of the model of a problem that ``problem_of`` made."""
+    weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced, problem.rescale)
+    return weights / np.array(deviation), bias
+
+
+def validate(
+    problem: Problem, sample: Sample, folds: Folds | str, positive: int | None, seed: int, threads: int,
     warnings: list[str], progress: Progress,
-) -> tuple[Validation | None, str]:
-    """Figures of nested cross-validation on the folds, or None and the reason."""
+) -> tuple[Validation | None, str, Nested | None]:
+    """Figures of nested cross-validation on the folds and what they are made of, or None and the reason."""
     if isinstance(folds, str):
-        return None, folds
+        return None, folds, None
     numbers = folds.numbers
     inner = [
-        inner_folds(problem.classes[numbers != fold], sample.features[numbers != fold], request.seed)
+        inner_folds(problem.classes[numbers != fold], sample.features[numbers != fold], seed)
         for fold in range(folds.count)
     ]
     without = sum(one is None for one in inner)
@@ -168,11 +186,10 @@ def _validate(
         where = "spatial" if folds.block_size else "random"
         warnings.append(f"too few labels to choose C in {without} of {folds.count} folds of the {where} validation: "
                         f"C = {DEFAULT_C:g} there")
-    with open_executor(request.threads) as executor:
-        predicted = nested(problem, numbers, inner, executor, progress).predicted
-    if positive == 0:
-        predicted = 1 - predicted
-    return validation_of(sample.classes, predicted, numbers, problem.total, positive), ""
+    with open_executor(threads) as executor:
+        held_out = nested(problem, numbers, inner, executor, progress)
+    predicted = 1 - held_out.predicted if positive == 0 else held_out.predicted
+    return validation_of(sample.classes, predicted, numbers, problem.total, positive), "", held_out
 
 
 def _tell(model: Model, progress: Progress) -> None:

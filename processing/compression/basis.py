@@ -50,7 +50,8 @@ class Basis(Frozen):
     """PCA of ``features`` of ``bands``-dimensional vectors of one or more dates.
 
     score = components @ (feature vector − mean); code = clip(rint(score / scale), −127, 127), −128 is nodata.
-    ``components`` is (k, dimensions), ``mean`` (dimensions,), ``scale`` and ``explained_variance`` (shares of 1) (k,).
+    ``components`` is (k, dimensions), ``mean`` (dimensions,), ``scale``, ``deviation`` (standard deviation of the codes)
+    and ``explained_variance`` (shares of 1) (k,).
     ``stretch``: codes shown darkest and brightest in the picture, (≤ 3, 2).
     """
 
@@ -62,6 +63,7 @@ class Basis(Frozen):
     mean: list[float]
     components: list[list[float]] = Field(min_length=1)
     scale: list[float]
+    deviation: list[float]
     explained_variance: list[float]
     stretch: list[tuple[float, float]]
     sample_pixels: int
@@ -74,10 +76,10 @@ class Basis(Frozen):
         k = len(self.components)
         if len(self.mean) != dimensions or any(len(row) != dimensions for row in self.components):
             raise ValueError(f"mean and components must have {dimensions} dimensions")
-        if len(self.scale) != k or len(self.explained_variance) != k or len(self.stretch) != min(k, 3):
-            raise ValueError(f"scale and explained variance must have {k} values")
-        if min(self.scale) <= 0:
-            raise ValueError("scales must be positive")
+        if {len(self.scale), len(self.deviation), len(self.explained_variance)} != {k} or len(self.stretch) != min(k, 3):
+            raise ValueError(f"scale, deviation and explained variance must have {k} values")
+        if min(self.scale) <= 0 or min(self.deviation) <= 0:
+            raise ValueError("scales and deviations must be positive")
         if len(self.mappings) != len(self.sources):
             raise ValueError("there must be one mapping for each source")
         return self
@@ -169,7 +171,8 @@ def feature_planes(features: Features, bands: int, dates: int) -> tuple[NDArray[
 
 
 def fit(sample: NDArray[np.float32], components: int) -> dict[str, list[float] | list[list[float]]]:
-    """PCA of a sample (pixels, dimensions): mean, components, explained variance, and scale from the 99.9 % quantile.
+    """PCA of a sample (pixels, dimensions): mean, components, explained variance, scale from the 99.9 % quantile, and
+    the deviation of the codes (at least a hundredth of a code, so that it can divide).
 
     Covariance in float64, its eigenvectors by falling eigenvalue, each with its largest entry positive. The scale puts
     99.9 % of |score| within ±127. ``stretch`` holds the 1st and 99th percentile of the first three, in codes.
@@ -193,6 +196,7 @@ def fit(sample: NDArray[np.float32], components: int) -> dict[str, list[float] |
         "mean": mean.tolist(),
         "components": rows.tolist(),
         "scale": scale.tolist(),
+        "deviation": np.maximum(np.sqrt(variance[:components]) / scale, 0.01).tolist(),
         "explained_variance": (variance[:components] / max(float(variance.sum()), 1e-300)).tolist(),
         "stretch": stretch.tolist(),
     }

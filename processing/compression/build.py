@@ -109,7 +109,8 @@ def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: in
             found = _fit(stack, sample, mappings, request.features, components)
         else:
             _compatible(known, request, stack, mappings)
-            found = known.model_dump(include={"mean", "components", "scale", "explained_variance", "stretch"})
+            found = known.model_dump(
+                include={"mean", "components", "scale", "deviation", "explained_variance", "stretch"})
         basis = Basis.model_validate(
             {
                 **found,

@@ -47,6 +47,7 @@ def make_tiles() -> Callable[..., Path]:
         found = Basis(
             features="difference", bands=k, sources=sources, mean=[float(basis)] * k, components=np.eye(k).tolist(),
             mappings=[MappingRecord(kind="none", scale=1.0, offset=0.0, reason="test")] * len(dates), scale=[1.0] * k,
+            deviation=[30.0] * k,
             explained_variance=[1 / k] * k, stretch=[(-50.0, 50.0)] * min(k, 3), sample_pixels=1, seed=0,
             software="test",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitscape.processing.classification.crossvalidation import GRID, Problem, choose_c, f1, held_out_f1, nested
+from bitscape.processing.classification.crossvalidation import GRID, Problem, choose_c, f1, held_out_f1, nested, simplest
 from bitscape.processing.errors import Cancelled
 from bitscape.processing.executors import open_executor
 from hypothesis import given
@@ -45,7 +45,14 @@ def test_inner_scores_are_grid_searchs(total: int, features: int, balanced: bool
     expected = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(5)])
     np.testing.assert_allclose(held_out_f1(problem, folds, grid), expected, atol=1e-12)
     means = expected.mean(axis=0)
-    assert choose_c(problem, folds, grid) == grid[np.flatnonzero(np.isclose(means, means.max()))[0]]
+    error = expected[:, means.argmax()].std(ddof=1) / np.sqrt(5)
+    assert choose_c(problem, folds, grid) == min(c for c, mean in zip(grid, means) if mean >= means.max() - error - 1e-9)
+
+
+def test_the_simplest_of_what_cannot_be_told_apart_is_chosen() -> None:
+    table = np.array([[0.1, 0.83, 0.90, 0.84], [0.1, 0.84, 0.80, 0.84], [0.1, 0.83, 0.85, 0.84]])
+    assert simplest(table) == 1, "the best is the third, with a standard error of .029"
+    assert simplest(np.array([[0.1, 0.9, 0.9], [0.1, 0.9, 0.9]])) == 1, "no spread: only ties"
 
 
 def test_nested_predictions_do_not_depend_on_threads() -> None:

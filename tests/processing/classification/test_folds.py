@@ -96,8 +96,8 @@ def test_labels_close_together_have_no_blocks() -> None:
     assert isinstance(reason, str) and "too close together" in reason
 
 
-def test_inner_folds_need_five_labels() -> None:
-    classes = np.repeat([0, 1], [5, 30])
-    folds = inner_folds(classes, np.arange(35), 0)
+def test_inner_folds_need_two_labels_a_fold() -> None:
+    classes = np.repeat([0, 1], [10, 30])
+    folds = inner_folds(classes, np.arange(40), 0)
     assert folds is not None and set(folds[classes == 0]) == set(range(5))
-    assert inner_folds(classes[1:], np.arange(34), 0) is None
+    assert inner_folds(classes[1:], np.arange(39), 0) is None
