@@ -11,6 +11,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from .executors import cores
+
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("numpy", "numba", "rasterio", "scikit-learn")
 
@@ -73,6 +75,11 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: _version(name) for name in SHOWN},
     }
+
+
+def device() -> dict[str, str | int]:
+    """What computes: ``name``, and the ``cores`` of it that this process may use. Nothing here runs on a GPU."""
+    return {"name": "CPU", "cores": cores()}
 
 
 def _version(name: str) -> str:

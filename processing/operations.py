@@ -54,7 +54,15 @@ OPERATIONS: dict[str, Operation] = {
     "createsampledata": Operation("sampledata.create", "create_sample_data", "SampleRequest"),
     "buildembeddingtiles": Operation("compression.build", "build_embedding_tiles", "BuildRequest"),
     "trainclassifier": Operation("classification.train", "train_classifier", "TrainRequest"),
+    "describetiles": Operation("compression.describe", "describe_tiles", "DescribeRequest"),
+    "livemap": Operation("classification.live", "live_map", "LiveRequest"),
+    "livevalidation": Operation("classification.livevalidation", "live_validation", "ValidationRequest"),
+    "learningcurve": Operation("classification.livevalidation", "learning_curve", "ValidationRequest"),
+    "nextpoint": Operation("classification.nextpoint", "next_point", "NextPointRequest"),
+    "suggestpoints": Operation("classification.suggestpoints", "suggest_points", "SuggestRequest"),
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
+    "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
+    "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
 }
 
 

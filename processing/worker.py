@@ -50,11 +50,14 @@ class Worker:
     def serve(self) -> None:
         """Say hello and serve until stdin ends, which ends the process."""
         from bitscape.processing import operations
-        from bitscape.processing.environment import versions
+        from bitscape.processing.environment import device, versions
         from bitscape.processing.errors import BitscapeError
         from bitscape.processing.progress import Progress
 
-        self.send({"type": "hello", "pid": os.getpid(), "versions": versions(), "operations": [*operations.OPERATIONS]})
+        self.send({
+            "type": "hello", "pid": os.getpid(), "versions": versions(), "device": device(),
+            "executable": sys.executable, "operations": [*operations.OPERATIONS],
+        })
         threading.Thread(target=self._listen, args=(Progress,), daemon=True).start()
         while True:
             call = self._calls.get()

@@ -9,6 +9,8 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputMultipleLayers,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterDestination,
@@ -45,6 +47,11 @@ class ApplyClassifier(BitscapeAlgorithm):
         self.add(QgsProcessingParameterMultipleLayers("INPUT", text, files),
                  tr("Several tiles of one basis give one map for each."))
         self.add(QgsProcessingParameterFile("MODEL", tr("Model (.json)"), extension="json"))
+        polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
+        self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), polygons, optional=True),
+                 tr("Maps cover its bounds; outside the polygons is no data. Without it all pixels are mapped."))
+        self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
+                 tr("Whole pixels of the tiles that it touches; without it all of them."))
         self.add(QgsProcessingParameterRasterDestination("OUTPUT", tr("Score")),
                  tr("0 to 254: agreement with the labels, not a calibrated probability. 255: no data."))
         self.add(QgsProcessingParameterRasterDestination("CLASSES", tr("Classes"), optional=True, createByDefault=True))
@@ -54,9 +61,16 @@ class ApplyClassifier(BitscapeAlgorithm):
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
+        area = sources.labels(self, parameters, "AOI", context)
+        box, crs = sources.extent(self, parameters, "EXTENT", context)
         self._request = {
             "tiles": sources.files(parameters, "INPUT", context),
             "model": sources.absolute(self.parameterAsFile(parameters, "MODEL", context)),
+            "aoi": area.path or None,
+            "aoi_layer": area.layer,
+            "aoi_crs": area.crs,
+            "extent": box,
+            "extent_crs": crs,
             "threads": threads(),
             "scheduler": scheduler(),
         }

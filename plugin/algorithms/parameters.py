@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingParameterMultipleLayers
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterMultipleLayers,
+)
 
 
 class RasterFiles(QgsProcessingParameterMultipleLayers):
@@ -25,3 +30,20 @@ class RasterFiles(QgsProcessingParameterMultipleLayers):
 
     def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
         return value not in (None, "", [])
+
+
+class OptionalRasterFiles(RasterFiles):
+    """Several rasters, or none."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description)
+        self.setFlags(self.flags() | QgsProcessingParameterDefinition.Flag.FlagOptional)
+
+    def clone(self) -> OptionalRasterFiles:
+        copy = OptionalRasterFiles(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        return True

@@ -11,10 +11,14 @@ from .. import settings
 from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
 from .build_embedding_tiles import BuildEmbeddingTiles
+from .change_magnitude import ChangeMagnitude
 from .create_sample_data import CreateSampleData
+from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
-ALGORITHMS = (CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier)
+ALGORITHMS = (
+    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude
+)
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 
 
@@ -54,6 +58,12 @@ class BitscapeProvider(QgsProcessingProvider):
 
     def defaultRasterFileExtension(self, *_: object) -> str:
         return "tif"
+
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:
+        return ["gpkg"]
+
+    def defaultVectorFileExtension(self, *_: object) -> str:
+        return "gpkg"
 
     def supportsNonFileBasedOutput(self) -> bool:
         return False

@@ -56,6 +56,9 @@ class TrainClassifier(BitscapeAlgorithm):
                  tr("Balanced: rare classes weigh as much as frequent ones."))
         text = tr("Block side for spatial validation, in units of the tiles' CRS (0 = automatic)")
         self.add(QgsProcessingParameterNumber("BLOCK_SIZE", text, real, 0, minValue=0))
+        polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
+        self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), polygons, optional=True),
+                 tr("Labels outside it neither train nor count in any figure."))
         text = tr("Seed of the folds")
         self.add(QgsProcessingParameterNumber("SEED", text, integer, 0, minValue=0), advanced=True)
         self.add(QgsProcessingParameterFileDestination("OUTPUT", tr("Model"), "JSON (*.json)"))
@@ -67,11 +70,15 @@ class TrainClassifier(BitscapeAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         labels = sources.labels(self, parameters, "LABELS", context)
+        area = sources.labels(self, parameters, "AOI", context)
         self._request = {
             "tiles": sources.absolute(self.parameterAsFile(parameters, "INPUT", context)),
             "labels": labels.path,
             "layer": labels.layer,
             "label_crs": labels.crs,
+            "aoi": area.path or None,
+            "aoi_layer": area.layer,
+            "aoi_crs": area.crs,
             "class_field": self.parameterAsString(parameters, "CLASS_FIELD", context) or "label",
             "positive_class": self.parameterAsString(parameters, "POSITIVE_CLASS", context),
             "class_weights": CLASS_WEIGHTS[self.parameterAsEnum(parameters, "CLASS_WEIGHTS", context)],

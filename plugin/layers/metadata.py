@@ -36,13 +36,13 @@ def write_metadata(path: str | Path, title: str, abstract: str) -> None:
 
 def tags_of(path: str | Path) -> dict[str, str]:
     """The tags in a raster file; none if it cannot be opened."""
-    dataset = _open(path)
+    dataset = open_raster(path)
     return dict(dataset.GetMetadata()) if dataset is not None else {}
 
 
 def entries_in(path: str | Path) -> list[Entry]:
     """The classes a raster names in its tags (CLASS_1=…), with the colours of its colour table."""
-    dataset = _open(path)
+    dataset = open_raster(path)
     if dataset is None:
         return []
     table = dataset.GetRasterBand(1).GetColorTable()
@@ -55,7 +55,8 @@ def entries_in(path: str | Path) -> list[Entry]:
     return sorted(found)
 
 
-def _open(path: str | Path) -> Any:
+def open_raster(path: str | Path) -> Any:
+    """A GDAL dataset, None if it cannot be opened."""
     try:
         with warnings.catch_warnings():  # GDAL from 3.7 on warns that its default will change; both ways are handled
             warnings.simplefilter("ignore", FutureWarning)

@@ -50,6 +50,15 @@ def style_score(path: str | Path, low: str, high: str, band: int = 1) -> None:
     _fill("score.qml", path, band=str(band), low=escape(low), high=escape(high))
 
 
+def style_magnitude(path: str | Path, low: str, high: str) -> None:
+    """A change magnitude (uint8, 254 is 1): see-through up to 0.02, then yellow, orange, dark red from 0.6 on.
+
+    The scale is fixed, so that maps compare. It spans what real AlphaEarth vectors do: of 114 places the unchanged ones
+    mostly stay below 0.03 from year to year, felled forests have a median of 0.16 and a maximum of 0.59.
+    """
+    _fill("magnitude.qml", path, low=escape(low), high=escape(high))
+
+
 def style_classes(path: str | Path, entries: Sequence[Entry], opacity: float = 0.75) -> None:
     """A raster of class numbers, with names and colours."""
     lines = (
@@ -96,13 +105,18 @@ def style_labels(path: str | Path, field: str, classes: Sequence[tuple[str, str]
     _fill("labels.qml", path, field=escape(field), categories="\n".join(categories), symbols="\n".join(symbols))
 
 
-def _marker(number: int, shape: str, colour: str) -> str:
+def marker(shape: str, colour: str) -> dict[str, str]:
+    """The properties of a label's simple marker: filled, with a white outline."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    values = {
+    return {
         "name": shape, "color": f"{red},{green},{blue},255", "outline_color": "255,255,255,255",
         "outline_style": "solid", "outline_width": "0.3", "outline_width_unit": "MM",
         "size": "3.2" if shape == "triangle" else "2.6", "size_unit": "MM",
     }
+
+
+def _marker(number: int, shape: str, colour: str) -> str:
+    values = marker(shape, colour)
     options = "".join(f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in values.items())
     return (f'      <symbol type="marker" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
             f'<layer class="SimpleMarker" enabled="1" pass="0" locked="0"><Option type="Map">{options}</Option>'

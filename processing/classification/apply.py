@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from rasterio.windows import Window
 from ..compression.tiles import Tiles
 from ..errors import BasisMismatch, InputError
 from ..executors import cores, in_order, open_executor
+from ..grids.area import AreaOfInterest, read_area, window_of
 from ..grids.grid import Grid
-from ..grids.writer import Layout, RasterWriter
+from ..grids.writer import BLOCK, Layout, RasterWriter
 from ..operations import Request, Result
 from ..outputs import whole_or_nothing
 from ..progress import Progress
@@ -35,18 +36,30 @@ OKABE_ITO = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 1
 
 
 class ApplyRequest(Request):
-    """Tiles of one basis, the model, and where the maps go; with several tiles the names get their periods."""
+    """Tiles of one basis, the model, and where the maps go; with several tiles the names get their periods.
+
+    ``aoi`` is a file of polygons (``aoi_crs``: for one that names no CRS) and ``extent`` a box, west, south, east,
+    north in ``extent_crs`` ("": the tiles' own). The maps cover their bounds; outside the polygons is no data.
+    """
 
     tiles: list[Path] = Field(min_length=1)
     model: Path
     score: Path
     classes: Path | None = None
+    aoi: Path | None = None
+    aoi_layer: str = ""
+    aoi_crs: str = ""
+    extent: tuple[float, float, float, float] | None = None
+    extent_crs: str = ""
     threads: int = Field(0, ge=0)
     scheduler: str = ""
 
 
 class Map(Result):
-    """The maps of one file of tiles. ``pixel_area`` in m², None unless the CRS is projected in metres."""
+    """The maps of one file of tiles. ``pixels`` are those asked for: of polygons only the ones inside.
+
+    ``pixel_area`` in m², None unless the CRS is projected in metres.
+    """
 
     tiles: Path
     period: str
@@ -80,15 +93,17 @@ def apply_classifier(request: ApplyRequest, progress: Progress) -> ApplyResult:
                                 f"{one.fingerprint}. Maps of one model need tiles of one basis.")
     scores, classes = map_names(request.score, tiles), map_names(request.classes, tiles)
     outputs = [path for path in [*scores, *classes] if path is not None]
-    inputs = {path.resolve() for path in [request.model, *request.tiles]}
+    inputs = [request.model, *request.tiles, *([request.aoi] if request.aoi else [])]
+    resolved = {path.resolve() for path in inputs}
     for path in outputs:
-        if path.resolve() in inputs:
+        if path.resolve() in resolved:
             raise InputError(f"{path} is an input of this run; a map would overwrite it. Choose another name.")
     record = provenance(
-        "applyclassifier", request.model_dump(mode="json"), [request.model, *request.tiles],
+        "applyclassifier", request.model_dump(mode="json"), inputs,
         [licence for one in tiles for licence in one.basis.licences] + _carried(model, "licences"),
         [text for one in tiles for text in one.basis.attributions] + _carried(model, "attributions"),
     )
+    limits = [_limits(one, request) for one in tiles]
     maps = []
     with whole_or_nothing(progress, *outputs) as partials:
         temporary = dict(zip(outputs, partials, strict=True))
@@ -96,13 +111,17 @@ def apply_classifier(request: ApplyRequest, progress: Progress) -> ApplyResult:
             with progress.stage(index / len(tiles), (index + 1) / len(tiles), f"Scoring {one.path.name}"):
                 score, chosen = scores[index], classes[index]
                 assert score is not None
-                counts = _write_maps(
-                    one, model, temporary[score], None if chosen is None else temporary[chosen], tags(record), request,
-                    progress)
-                maps.append(_described(one, model, score, chosen, counts))
+                counts, pixels = _write_maps(
+                    one, model, temporary[score], None if chosen is None else temporary[chosen], limits[index],
+                    tags(record), request, progress)
+                if not pixels:
+                    raise InputError(f"The area of interest holds the centre of no pixel of {one.path.name}. Draw it "
+                                     "larger.")
+                maps.append(_described(one, model, score, chosen, counts, pixels))
     for one_map in maps:
         share = one_map.covered_pixels / max(one_map.pixels, 1)
-        progress.info(f"{one_map.tiles.name}: {share:.1%} of the pixels have data; of these "
+        where = " inside the area of interest" if request.aoi else ""
+        progress.info(f"{one_map.tiles.name}: {share:.1%} of the pixels{where} have data; of these "
                       + ", ".join(f"{count / max(one_map.covered_pixels, 1):.1%} {name}"
                                   for name, count in one_map.class_pixels.items()) + ".")
     return ApplyResult(maps=maps)
@@ -156,6 +175,56 @@ class BandScorer:
         return table
 
 
+@dataclass(frozen=True)
+class AreaScorer:
+    """Scores the pixels of a row band that are inside an area; it can be pickled and sent to another process."""
+
+    scorer: BandScorer
+
+    def __call__(self, band: tuple[Window, NDArray[np.bool_] | None]) -> tuple[NDArray[np.uint8], int]:
+        """Score bands and, last, class numbers of a window (bands + 1, height, width), and how many pixels were asked
+        for: those of the mask (height, width), or all. Only the columns that hold some are read."""
+        window, inside = band
+        if inside is None:
+            rows = np.concatenate(self.scorer(window))
+            return rows, rows[0].size
+        rows = np.full((len(self.scorer.bias) + 1, *inside.shape), NODATA, np.uint8)
+        rows[-1] = 0
+        columns = np.flatnonzero(inside.any(axis=0))
+        if len(columns) == 0:
+            return rows, 0
+        part = np.s_[:, :, columns[0] : columns[-1] + 1]
+        found = np.concatenate(self.scorer(
+            Window(window.col_off + columns[0], window.row_off, columns[-1] + 1 - columns[0], window.height)))
+        np.copyto(rows[part], found, where=inside[part[1:]])
+        return rows, int(np.count_nonzero(inside))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The window of the tiles that is mapped, and the polygons (None: none) that hold the pixels that are."""
+
+    window: Window
+    area: AreaOfInterest | None
+
+    def bands(self, grid: Grid, rows: int) -> Iterator[tuple[Window, NDArray[np.bool_] | None]]:
+        """Row bands from top to bottom with their masks, cut where the tiles' blocks are: none is decoded twice."""
+        top, end = int(self.window.row_off), int(self.window.row_off + self.window.height)
+        while top < end:
+            bottom = min(end, (top // rows + 1) * rows)
+            band = Window(self.window.col_off, top, self.window.width, bottom - top)
+            yield band, None if self.area is None else self.area.mask(grid, band)
+            top = bottom
+
+
+def _limits(tiles: Tiles, request: ApplyRequest) -> Limits:
+    """What of the tiles is asked for. Raises InputError if it is nothing."""
+    area = None
+    if request.aoi is not None:
+        area = read_area(request.aoi, request.aoi_layer, tiles.grid.crs, request.aoi_crs)
+    return Limits(window_of(tiles.grid, str(tiles.path), area, request.extent, request.extent_crs), area)
+
+
 def class_colors(model: Model) -> dict[int, tuple[int, int, int, int]]:
     """Colours by class number: orange for the positive of two classes and blue for the other, else Okabe and Ito's."""
     colors: dict[int, tuple[int, int, int, int]] = {0: (0, 0, 0, 0)}
@@ -169,49 +238,62 @@ def class_colors(model: Model) -> dict[int, tuple[int, int, int, int]]:
     return colors
 
 
-def _write_maps(
-    tiles: Tiles, model: Model, score: Path, chosen: Path | None, provenance_tags: dict[str, str],
-    request: ApplyRequest, progress: Progress,
-) -> NDArray[np.int64]:
-    """Write the maps of one file of tiles. Returns the number of pixels by class number (0: no data)."""
-    binary = model.positive_class is not None
+def band_scorer(tiles: Tiles, model: Model) -> BandScorer:
+    """What scores the bands of tiles with a model."""
+    if model.positive_class is None:
+        return BandScorer(tiles, *model.arrays(), by_class=(0, 0))
+    positive = model.classes.index(model.positive_class) + 1
+    return BandScorer(tiles, *model.arrays(), by_class=(3 - positive, positive))
+
+
+def layouts(model: Model, period: str, more_tags: dict[str, str]) -> tuple[Layout, Layout]:
+    """What the bands of the score map and of the class map are."""
     named = [model.positive_class] if model.positive_class is not None else model.classes
-    tagged = {**provenance_tags, **{f"CLASS_{index}": name for index, name in enumerate(model.classes, 1)},
-              "PERIOD": tiles.period}
+    tagged = {**more_tags, **{f"CLASS_{index}": name for index, name in enumerate(model.classes, 1)}, "PERIOD": period}
     scored = Layout(len(named), "uint8", NODATA, [f"score of {name}" for name in named],
-                    {**tagged, "SCORE_OF": ", ".join(str(name) for name in named)})
-    classed = Layout(1, "uint8", 0, ["class"], tagged, averaged=False, colors=class_colors(model))
-    positive = model.classes.index(str(model.positive_class)) + 1 if binary else 0
-    scorer = BandScorer(tiles, *model.arrays(), by_class=(3 - positive, positive) if binary else (0, 0))
-    grid, threads = tiles.grid, request.threads or cores()
-    counts = np.zeros(256, np.int64)
+                    {**tagged, "SCORE_OF": ", ".join(named)})
+    return scored, Layout(1, "uint8", 0, ["class"], tagged, averaged=False, colors=class_colors(model))
+
+
+def _write_maps(
+    tiles: Tiles, model: Model, score: Path, chosen: Path | None, limits: Limits, provenance_tags: dict[str, str],
+    request: ApplyRequest, progress: Progress,
+) -> tuple[NDArray[np.int64], int]:
+    """Write the maps of one file of tiles. Returns the number of pixels by class number (0: no data), and of the pixels
+    that were asked for."""
+    scored, classed = layouts(model, tiles.period, provenance_tags)
+    grid, threads = tiles.grid.crop(limits.window), request.threads or cores()
+    counts, asked, done = np.zeros(256, np.int64), 0, 0
     with ExitStack() as stack:
         executor = stack.enter_context(open_executor(request.threads, request.scheduler))
         score_writer = stack.enter_context(RasterWriter(score, grid, scored, progress, threads))
         class_writer = stack.enter_context(RasterWriter(chosen, grid, classed, progress, threads)) if chosen else None
-        done = 0
-        for scores, classes in in_order(executor, scorer, _bands(grid, tiles.block_rows), threads + 1):
-            score_writer.write(scores)
-            if class_writer:
-                class_writer.write(classes)
-            for row in classes[0]:
+        work = AreaScorer(band_scorer(tiles, model))
+        rest = np.empty((scored.count + 1, 0, grid.width), np.uint8)
+        bands = in_order(executor, work, limits.bands(tiles.grid, tiles.block_rows), threads + 1)
+        for rows, inside in stack.enter_context(closing(bands)):
+            asked += inside
+            done += rows.shape[1]
+            for row in rows[-1]:
                 counts += np.bincount(row, minlength=256)
-            done += scores.shape[1]
+            rest = rows if rest.shape[1] == 0 else np.concatenate([rest, rows], axis=1)
+            ready = rest.shape[1] if done == grid.height else rest.shape[1] // BLOCK * BLOCK
+            if ready:
+                score_writer.write(rest[:-1, :ready])
+                if class_writer:
+                    class_writer.write(rest[-1:, :ready])
+                rest = rest[:, ready:]
             progress.report(0.95 * done / grid.height)
-    return counts
+    return counts, asked
 
 
-def _bands(grid: Grid, rows: int) -> list[Window]:
-    return [Window(0, top, grid.width, min(rows, grid.height - top)) for top in range(0, grid.height, rows)]
-
-
-def _described(tiles: Tiles, model: Model, score: Path, chosen: Path | None, counts: NDArray[np.int64]) -> Map:
-    grid = tiles.grid
+def _described(
+    tiles: Tiles, model: Model, score: Path, chosen: Path | None, counts: NDArray[np.int64], pixels: int
+) -> Map:
     return Map(
         tiles=tiles.path, period=tiles.period, score=score, classes=chosen, covered_pixels=int(counts[1:].sum()),
-        pixels=grid.width * grid.height,
-        class_pixels={name: int(counts[index]) for index, name in enumerate(model.classes, 1)},
-        pixel_area=pixel_area(grid), class_names=model.classes, positive_class=model.positive_class,
+        pixels=pixels, class_pixels={name: int(counts[index]) for index, name in enumerate(model.classes, 1)},
+        pixel_area=pixel_area(tiles.grid), class_names=model.classes, positive_class=model.positive_class,
     )
 
 

@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 
 from ..errors import LabelError
+from ..grids.area import AreaOfInterest
 from ..grids.grid import crs_name
 
 ROLE = "role"
@@ -60,6 +61,29 @@ def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label
     classes = np.array([names.index(text) for text in texts[keep]], np.int64)
     moved = _moved(geometries[keep], _crs_of(path, info, label_crs), crs, path)
     return Labels(moved, classes, names, warnings)
+
+
+def only_inside(labels: Labels, area: AreaOfInterest) -> Labels:
+    """The labels inside an area, polygons cut to it; the warnings say how many are not.
+
+    Raises LabelError if none is.
+    """
+    import shapely
+
+    shapely.prepare(area.polygons)
+    inside = shapely.intersects(area.polygons, labels.geometries)
+    cut = labels.geometries.copy()
+    for index in np.flatnonzero(inside & ~shapely.covers(area.polygons, labels.geometries)):
+        parts = shapely.get_parts(shapely.intersection(cut[index], area.polygons))
+        parts = parts[shapely.get_dimensions(parts) == shapely.get_dimensions(cut[index])]
+        cut[index] = shapely.union_all(parts)  # nothing, where a polygon only touches the area
+        inside[index] = len(parts) > 0
+    warnings = list(labels.warnings)
+    _say(warnings, ~inside, "label lies", "labels lie", "outside the area of interest and did not train")
+    if not inside.any():
+        raise LabelError(f"The area of interest holds none of the {len(inside)} labels. Draw it larger, label places "
+                         "inside it, or leave it out.")
+    return Labels(cut[inside], labels.classes[inside], labels.names, warnings)
 
 
 def class_text(value: Any) -> str:

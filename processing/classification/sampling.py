@@ -187,7 +187,8 @@ def _drawn(
 
 
 def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) -> Pixels:
-    """Each pixel once, for the first label that claims it; none that different classes claim."""
+    """Each pixel once, for the first label that claims it; none that different classes claim. By position, so that
+    folds, and with them the model, do not depend on the order in which labels were placed."""
     position = pixels.rows * width + pixels.columns
     _, first, group = np.unique(position, return_index=True, return_inverse=True)
     classes = labels.classes[pixels.features]
@@ -203,7 +204,7 @@ def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) 
         twice -= int(np.bincount(group)[disputed].sum()) - count
     if twice:
         warnings.append(f"{twice} repeated {'pixel' if twice == 1 else 'pixels'} of the same class counted once")
-    return pixels.take(np.sort(first[~disputed]))
+    return pixels.take(first[~disputed])
 
 
 def _read_codes(

@@ -13,13 +13,14 @@ from pydantic import Field
 from ..compression.tiles import Tiles
 from ..errors import InputError, LabelError
 from ..executors import open_executor
+from ..grids.area import read_area
 from ..operations import Request, Result
 from ..progress import Progress
 from ..provenance import provenance
 from .crossvalidation import DEFAULT_C, Nested, Problem, choose_c, nested
 from .figures import Validation, validation_of
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
-from .labels import read_labels
+from .labels import only_inside, read_labels
 from .logistic import fit
 from .model import BasisReference, Model, save_model
 from .sampling import Sample, sample_labels
@@ -29,7 +30,10 @@ NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative"
 
 
 class TrainRequest(Request):
-    """What to train on and how. ``block_size``: CRS units, 0 chooses one. ``label_crs`` is for files without a CRS."""
+    """What to train on and how. ``block_size``: CRS units, 0 chooses one. ``label_crs`` is for files without a CRS.
+
+    ``aoi`` is a file of polygons outside of which no label trains or counts; ``aoi_crs`` as ``label_crs``.
+    """
 
     tiles: Path
     labels: Path
@@ -41,6 +45,9 @@ class TrainRequest(Request):
     seed: int = Field(0, ge=0, lt=2**31)
     model: Path
     label_crs: str = ""
+    aoi: Path | None = None
+    aoi_layer: str = ""
+    aoi_crs: str = ""
     threads: int = Field(0, ge=0)
 
 
@@ -65,11 +72,14 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
     Raises LabelError where the labels cannot train, InputError where the tiles cannot be read.
     """
-    if request.model.resolve() in (request.tiles.resolve(), request.labels.resolve()):
+    inputs = [request.tiles, request.labels, *([request.aoi] if request.aoi else [])]
+    if request.model.resolve() in {path.resolve() for path in inputs}:
         raise InputError("The model would overwrite one of the inputs. Choose another name.")
     tiles = Tiles.open(request.tiles)
     with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
         labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
+        if request.aoi is not None:
+            labels = only_inside(labels, read_area(request.aoi, request.aoi_layer, tiles.grid.crs, request.aoi_crs))
         sample = sample_labels(tiles, labels, request.seed, request.threads, progress)
     sample, names = only_present(sample, labels.names)
     positive = positive_of(names, request.positive_class)
@@ -95,7 +105,8 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     with progress.stage(0.9, 1.0, "Training on all labels"):
         inner = inner_folds(problem.classes, sample.features, request.seed)
         if inner is None:
-            warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so C = {DEFAULT_C:g}")
+            warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so "
+                            f"C = {DEFAULT_C:g}")
         c = choose_c(problem, inner)
         weights, bias = fit_codes(problem, c, tiles.basis.deviation)
         model = Model(
@@ -105,7 +116,7 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
             c=c, class_weights=request.class_weights, counts=counts, random=random, spatial=spatial,
             random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, warnings=warnings,
             provenance=provenance(
-                "trainclassifier", request.model_dump(mode="json"), [request.tiles, request.labels],
+                "trainclassifier", request.model_dump(mode="json"), inputs,
                 tiles.basis.licences, tiles.basis.attributions),
         )
         save_model(model, request.model, progress)

@@ -50,7 +50,7 @@ class Basis(Frozen):
     """PCA of ``features`` of ``bands``-dimensional vectors of one or more dates.
 
     score = components @ (feature vector − mean); code = clip(rint(score / scale), −127, 127), −128 is nodata.
-    ``components`` is (k, dimensions), ``mean`` (dimensions,), ``scale``, ``deviation`` (standard deviation of the codes)
+    ``components`` is (k, dimensions), ``mean`` (dimensions,), ``scale``, ``deviation`` (the codes' standard deviation)
     and ``explained_variance`` (shares of 1) (k,).
     ``stretch``: codes shown darkest and brightest in the picture, (≤ 3, 2).
     """
@@ -76,7 +76,8 @@ class Basis(Frozen):
         k = len(self.components)
         if len(self.mean) != dimensions or any(len(row) != dimensions for row in self.components):
             raise ValueError(f"mean and components must have {dimensions} dimensions")
-        if {len(self.scale), len(self.deviation), len(self.explained_variance)} != {k} or len(self.stretch) != min(k, 3):
+        lengths = {len(self.scale), len(self.deviation), len(self.explained_variance)}
+        if lengths != {k} or len(self.stretch) != min(k, 3):
             raise ValueError(f"scale, deviation and explained variance must have {k} values")
         if min(self.scale) <= 0 or min(self.deviation) <= 0:
             raise ValueError("scales and deviations must be positive")

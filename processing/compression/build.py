@@ -8,21 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from pydantic import Field
-from rasterio.crs import CRS
-from rasterio.warp import transform_bounds
-from rasterio.windows import Window
 
 from .. import provenance
-from ..embeddings.mapping import Mapping, ValueMapping, chosen, detect
-from ..embeddings.source import EmbeddingSource, date_names
+from ..embeddings.mapping import Mapping, ValueMapping
+from ..embeddings.source import EmbeddingSource, date_names, mapping_of
 from ..embeddings.stack import Stack, aligned
 from ..environment import versions
 from ..errors import BasisMismatch, InputError
 from ..executors import cores, in_order, open_executor
-from ..grids.grid import crs_name
+from ..grids.area import window_of
 from ..operations import Request, Result
 from ..outputs import require_folder, require_space
 from ..progress import Progress
@@ -83,7 +79,8 @@ def build_embedding_tiles(request: BuildRequest, progress: Progress) -> BuildRes
     except ValueError as error:
         raise InputError(f"{str(error)[0].upper()}{str(error)[1:]}. Choose other rasters or other features.") from error
     aligned(sources, request.warp)
-    stack = Stack(sources, _window(request, sources[0]), request.warp)
+    window = window_of(sources[0].grid, sources[0].path, None, request.extent, request.extent_crs)
+    stack = Stack(sources, window, request.warp)
     progress.info(
         f"{len(sources)} × {sources[0].bands} bands of {sources[0].dtype} ({', '.join(dates)}), {stack.grid.describe()}"
     )
@@ -98,7 +95,11 @@ def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: in
     with open_executor(request.threads, request.scheduler) as executor:
         with progress.stage(0.0, 0.12, "Sampling pixels"):
             sample, kept = draw_sample(stack, executor, request.seed, progress)
-            mappings = _mappings(request.mapping, stack, sample)
+            bands = stack.sources[0].bands
+            mappings = [
+                mapping_of(source, request.mapping, sample[:, index * bands : (index + 1) * bands])
+                for index, source in enumerate(stack.sources)
+            ]
         for date, mapping in zip(dates, mappings, strict=True):
             progress.info(f"{date}: value mapping {mapping.kind} ({mapping.reason})")
         progress.report(0.12, "Fitting the basis")
@@ -149,41 +150,6 @@ def _build(request: BuildRequest, stack: Stack, dates: list[str], dimensions: in
         covered_pixels=covered,
         fingerprint=basis.fingerprint,
     )
-
-
-def _window(request: BuildRequest, first: EmbeddingSource) -> Window:
-    """The window of the first raster that the extent asks for, whole pixels; all of it without an extent."""
-    if request.extent is None:
-        return Window(0, 0, first.grid.width, first.grid.height)
-    box = request.extent
-    try:
-        crs = CRS.from_user_input(request.extent_crs) if request.extent_crs else first.grid.crs
-        if crs is not None and first.grid.crs is not None and crs != first.grid.crs:
-            box = transform_bounds(crs, first.grid.crs, *box)
-    except (rasterio.errors.CRSError, rasterio.errors.RasterioError) as error:
-        raise InputError(f"The extent cannot be brought into {crs_name(first.grid.crs)}.", str(error)) from error
-    window = first.grid.window(*box)
-    if window is None:
-        raise InputError(
-            f"The extent {', '.join(f'{side:g}' for side in box)} does not touch {first.path} "
-            f"({first.grid.describe()})."
-        )
-    return window
-
-
-def _mappings(asked: Mapping | Literal["auto"], stack: Stack, sample: NDArray[np.generic]) -> list[ValueMapping]:
-    """The value mapping of each date: detected on the sample, or what was asked for."""
-    mappings = []
-    for index, source in enumerate(stack.sources):
-        if asked == "auto":
-            part = sample[:, index * source.bands : (index + 1) * source.bands]
-            mappings.append(detect(part, source.scale, source.offset))
-            continue
-        try:
-            mappings.append(chosen(asked, source.dtype, source.scale, source.offset))
-        except ValueError as error:
-            raise InputError(f"{source.path}: {error}. Let the mapping be detected.") from error
-    return mappings
 
 
 def _fit(

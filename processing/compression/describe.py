@@ -41,15 +41,15 @@ class Description(Result):
     attributions: list[str]
 
 
-def describe_tiles(request: DescribeRequest, progress: Progress) -> Description:
+def describe_tiles(request: DescribeRequest, _progress: Progress) -> Description:
     """Open the tiles and say what they are. Raises InputError as ``Tiles.open`` does."""
     tiles = Tiles.open(request.tiles)
     grid, basis = tiles.grid, tiles.basis
     tiles.reader.close()
     return Description(
         tiles=request.tiles, name=request.tiles.name, width=grid.width, height=grid.height, count=tiles.count,
-        bounds=grid.bounds, transform=tuple(grid.transform)[:6], crs=grid.crs.to_wkt() if grid.crs else "",
-        crs_name=crs_name(grid.crs), pixel=min(grid.pixel_size), features=basis.features, dates=tiles.dates,
+        bounds=grid.bounds, transform=tuple(grid.transform)[:6],
+        crs=grid.crs.to_wkt(version="WKT2_2019") if grid.crs else "", crs_name=crs_name(grid.crs), pixel=min(grid.pixel_size), features=basis.features, dates=tiles.dates,
         period=tiles.period, products=sorted({source.product for source in basis.sources if source.product}),
         sources=[source.name for source in basis.sources], fingerprint=tiles.fingerprint,
         explained_variance=basis.explained_variance, licences=basis.licences, attributions=basis.attributions,

@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
 from ..errors import InputError
 from ..grids.grid import Grid
 from ..grids.reader import open_raster
-from .mapping import NODATA
+from .mapping import NODATA, Mapping, ValueMapping, chosen, detect
 
 YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 
@@ -114,3 +116,14 @@ def _product(dataset: DatasetReader) -> Product:
     if dataset.count == 64 and dataset.descriptions[0] == "A00" and dataset.descriptions[63] == "A63":
         return ALPHAEARTH
     return Product("unknown", tags.get("TIFFTAG_COPYRIGHT", ""))
+
+
+def mapping_of(source: EmbeddingSource, asked: Mapping | Literal["auto"], sample: NDArray[Any]) -> ValueMapping:
+    """How a raster's numbers become values: what was asked for, or detected on ``sample`` (pixels, bands), as stored,
+    of pixels with data. Raises InputError where what was asked for cannot be."""
+    if asked == "auto":
+        return detect(sample, source.scale, source.offset)
+    try:
+        return chosen(asked, source.dtype, source.scale, source.offset)
+    except ValueError as error:
+        raise InputError(f"{source.path}: {error}. Let the mapping be detected.") from error

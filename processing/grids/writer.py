@@ -69,7 +69,7 @@ class RasterWriter:
         layout, grid = self.layout, self.grid
         floating = np.dtype(layout.dtype).kind == "f"
         compression = "NONE" if layout.plain_overviews else "ZSTD"
-        with _errors_raised(self.path), rasterio.Env(SPARSE_OK_OVERVIEW="YES", COMPRESS_OVERVIEW=compression):
+        with errors_raised(self.path), rasterio.Env(SPARSE_OK_OVERVIEW="YES", COMPRESS_OVERVIEW=compression):
             self._dataset = rasterio.open(
                 self.path,
                 "w",
@@ -110,7 +110,7 @@ class RasterWriter:
     def write(self, rows: NDArray[Any]) -> None:
         """Write the next row band: (count, a multiple of 512 unless it is the last, width)."""
         columns = self._columns(rows.shape[1])
-        with _errors_raised(self.path):
+        with errors_raised(self.path):
             for left in range(0, self.grid.width, columns):
                 self._progress.check()
                 part = rows[:, :, left : left + columns]
@@ -127,7 +127,7 @@ class RasterWriter:
             return
         if self._rows != self.grid.height:
             raise AssertionError(f"{self._rows} of {self.grid.height} rows were written")
-        with _errors_raised(self.path):
+        with errors_raised(self.path):
             self._dataset.close()
             for level in range(self._levels):
                 self._build_level(level)
@@ -183,7 +183,7 @@ def _sum(pixels: NDArray[Any], width: int) -> int:
 
 
 @contextmanager
-def _errors_raised(path: Path) -> Iterator[None]:
+def errors_raised(path: Path) -> Iterator[None]:
     """Raise OutputError also for errors that GDAL only logs, such as a disk that fills while a file is closed."""
     heard: list[str] = []
 

@@ -31,9 +31,13 @@ PARAMETERS = {
         "COVERAGE",
     ],
     "trainclassifier": [
-        "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "CLASS_WEIGHTS", "BLOCK_SIZE", "SEED", "OUTPUT",
+        "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "CLASS_WEIGHTS", "BLOCK_SIZE", "AOI", "SEED",
+        "OUTPUT",
     ],
-    "applyclassifier": ["INPUT", "MODEL", "OUTPUT", "CLASSES"],
+    "applyclassifier": ["INPUT", "MODEL", "AOI", "EXTENT", "OUTPUT", "CLASSES"],
+    "changemagnitude": [
+        "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
+    ],
 }
 
 
@@ -156,6 +160,12 @@ class _Interface:
         self.entries.append(action)
 
     def removePluginMenu(self, menu: str, action: Any) -> None:  # noqa: N802
+        self.entries.remove(action)
+
+    def addToolBarIcon(self, action: Any) -> None:  # noqa: N802
+        self.entries.append(action)
+
+    def removeToolBarIcon(self, action: Any) -> None:  # noqa: N802
         self.entries.remove(action)
 
 

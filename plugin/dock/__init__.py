@@ -1,0 +1,1 @@
+"""The dock: one small file for each panel."""

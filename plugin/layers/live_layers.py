@@ -1,0 +1,154 @@
+"""The live answer as two normal raster layers, score and hatching, drawn anew at every click.
+
+Each answer is written to the next of a few files beside the labels: what QGIS is reading is never replaced under it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from qgis.core import QgsDataProvider, QgsLayerTreeGroup, QgsProject, QgsRasterLayer
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QObject
+
+from .class_table import ClassTable
+from .score_views import SCORE, hatching_renderer, renderer
+from .translation import tr
+
+SLOTS = 4
+ROLE = "bitscape/role"
+OPACITY = 0.75
+
+Group = Callable[[], QgsLayerTreeGroup]
+
+
+class LiveLayers(QObject):
+    """The two layers, in the group that ``group`` gives when one is needed. Their look is symbology only."""
+
+    def __init__(self, folder: Path, group: Group, parent: Optional[QObject] = None) -> None:
+        super().__init__(parent)
+        self.folder = folder
+        self._group = group
+        self._slot = 0
+        self.view, self.threshold, self.opacity = SCORE, 0.5, OPACITY
+        self._look: Optional[tuple[Any, ...]] = None
+        self._names: Sequence[str] = ()
+        self._shown = ""
+        self._table = ClassTable.change_detection()
+        self._title = tr("Score")
+
+    def next_files(self) -> tuple[Path, Path]:
+        """Where the next answer is to be written: score and hatching. Raises OSError if the folder cannot be made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._slot = (self._slot + 1) % SLOTS
+        return self.folder / f"score-{self._slot}.tif", self.folder / f"hatching-{self._slot}.tif"
+
+    def show(
+        self, score: Optional[str], hatching: Optional[str], names: Sequence[str], shown: str, table: ClassTable,
+        title: str,
+    ) -> list[QgsRasterLayer]:
+        """Show files as the answer; None leaves no answer. The layers that will be repainted."""
+        self._names, self._shown, self._table, self._title = names, shown, table, title
+        repainted = []
+        if hatching is not None:
+            layer = self._put("hatching", hatching, tr("Unknown and extrapolated (hatched)"))
+            if layer is not None:
+                if layer.customProperty("bitscape/styled") is None:
+                    layer.setRenderer(hatching_renderer(layer.dataProvider()))
+                    layer.setCustomProperty("bitscape/styled", "1")
+                repainted.append(layer)
+        if score is None:
+            self.forget_score()
+        else:
+            layer = self._put("score", score, title)
+            if layer is not None:
+                self._style(layer)
+                repainted.append(layer)
+        for layer in repainted:
+            layer.triggerRepaint()
+        return repainted
+
+    def set_look(self, view: str, threshold: float, opacity: float) -> None:
+        """Another look at the same answer; nothing is computed."""
+        self.view, self.threshold, self.opacity = view, threshold, opacity
+        layer = self.layer("score")
+        if layer is not None and self._names:
+            self._style(layer)
+            layer.triggerRepaint()
+
+    def forget_score(self) -> None:
+        """Take the score away: there is no model (any more)."""
+        self._look = None
+        layer = self.layer("score")
+        if layer is not None:
+            with clean_project():
+                QgsProject.instance().removeMapLayer(layer.id())
+
+    def layer(self, role: str) -> Optional[QgsRasterLayer]:
+        """The project's layer of a role, "score" or "hatching", that belongs to this folder."""
+        for layer in QgsProject.instance().mapLayers().values():
+            if layer.customProperty(ROLE) == role and Path(layer.source()).parent == self.folder:
+                return layer
+        return None
+
+    def sweep(self) -> None:
+        """Remove files that no layer of the project shows."""
+        shown = {Path(layer.source()) for layer in QgsProject.instance().mapLayers().values()}
+        for path in self.folder.glob("*-[0-9].tif"):
+            if path not in shown:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _put(self, role: str, path: str, name: str) -> Optional[QgsRasterLayer]:
+        """The layer of a role with another file as its source; made where there is none."""
+        layer = self.layer(role)
+        if layer is not None and layer.isValid():
+            with clean_project():
+                layer.setDataSource(path, name, "gdal", QgsDataProvider.ProviderOptions(), False)
+            return layer if layer.isValid() else None
+        if layer is not None:
+            QgsProject.instance().removeMapLayer(layer.id())
+        made = QgsRasterLayer(path, name, "gdal")
+        if not made.isValid():
+            return None
+        made.setCustomProperty(ROLE, role)
+        self._look = None if role == "score" else self._look
+        QgsProject.instance().addMapLayer(made, False)
+        position = 0 if role == "hatching" else self._place_of_score()
+        self._group().insertLayer(position, made)
+        return made
+
+    def _place_of_score(self) -> int:
+        """Below the labels and the hatching, above everything else of the group."""
+        roles = [child.layer().customProperty(ROLE) if hasattr(child, "layer") and child.layer() else None
+                 for child in self._group().children()]
+        return max((place + 1 for place, role in enumerate(roles) if role in ("labels", "aoi", "hatching")), default=0)
+
+    def _style(self, layer: QgsRasterLayer) -> None:
+        """Set the renderer where the look has changed; what the user changed by hand stays until then."""
+        look = (layer.id(), self.view, self.threshold if self.view == "classes" else None, tuple(self._names),
+                self._shown, self._table)
+        if look != self._look:
+            made = renderer(self.view, layer.dataProvider(), self._table, self._names, self._shown, self.threshold)
+            made.setOpacity(self.opacity)
+            layer.setRenderer(made)
+            layer.emitStyleChanged()
+            self._look = look
+        elif layer.renderer() is not None and layer.renderer().opacity() != self.opacity:
+            layer.renderer().setOpacity(self.opacity)
+            layer.emitStyleChanged()
+
+
+@contextlib.contextmanager
+def clean_project() -> Any:
+    """What the program does by itself is no unsaved change of the user's."""
+    project = QgsProject.instance()
+    dirty = project.isDirty()
+    yield
+    if not dirty and not sip.isdeleted(project):
+        project.setDirty(False)

@@ -1,0 +1,140 @@
+"""How the live answer is drawn: score, classes and uncertainty are three looks at the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qgis.core import (
+    QgsColorRampShader,
+    QgsGradientColorRamp,
+    QgsGradientStop,
+    QgsPalettedRasterRenderer,
+    QgsRasterDataProvider,
+    QgsRasterRenderer,
+    QgsRasterShader,
+    QgsSingleBandPseudoColorRenderer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from .class_table import ClassTable
+from .styling import BLUE, ORANGE
+from .translation import tr
+
+SCORE, CLASSES, UNCERTAINTY = "score", "classes", "uncertainty"
+TOP = 254
+"""The score of probability one."""
+HALF = 127
+MIDDLE = QColor("#f7f7f7")
+UNSURE = QColor("#762a83")
+FAINT = 70
+"""Alpha of the class that is not looked for: the imagery below is to be seen through it."""
+UNKNOWN_LINES, EXTRAPOLATED_LINES = QColor(60, 60, 60, 200), QColor(118, 42, 131, 230)
+
+Stop = tuple[float, QColor, str]
+
+
+def renderer(
+    view: str, provider: QgsRasterDataProvider, table: ClassTable, names: Sequence[str], shown: str, threshold: float
+) -> QgsRasterRenderer:
+    """The look of a live answer. ``names``: the classes it knows, in the order of their numbers; ``shown``: the one its
+    score is of. Two classes are one band and all three looks are of it; more have a band for each look."""
+    two = len(names) == 2
+    if view == CLASSES:
+        return _cut(provider, table, names, shown, threshold) if two else _classes(provider, table, names)
+    if view == UNCERTAINTY:
+        return _two_unsure(provider) if two else _ramp(provider, 3, _fade(UNSURE, tr("sure"), tr("unsure")))
+    return _ramp(provider, 1, _diverging(shown, table, names) if two else _fade(
+        _colour(table, shown), tr("0 · unlike {0}").format(_name(table, shown)),
+        tr("1 · like {0}").format(_name(table, shown))))
+
+
+def hatching_renderer(provider: QgsRasterDataProvider) -> QgsRasterRenderer:
+    """Lines over no data, and lines the other way over what is unlike every label."""
+    entries = [
+        QgsPalettedRasterRenderer.Class(1, UNKNOWN_LINES, tr("no data: nothing is known")),
+        QgsPalettedRasterRenderer.Class(2, EXTRAPOLATED_LINES, tr("unlike every label: extrapolated")),
+    ]
+    return QgsPalettedRasterRenderer(provider, 1, entries)
+
+
+def score_of(threshold: float) -> int:
+    """The least score, 0…254, at or above a threshold 0…1."""
+    return min(TOP, max(0, -int(-threshold * TOP // 1)))
+
+
+def _diverging(shown: str, table: ClassTable, names: Sequence[str]) -> list[Stop]:
+    other = next(name for name in names if name != shown)
+    low, high = _colour(table, other, BLUE), _colour(table, shown, ORANGE)
+    return [
+        (0, low, tr("0 · unlike {0}").format(_name(table, shown))),
+        (HALF / 2, _between(low, MIDDLE), "0.25"),
+        (HALF, MIDDLE, "0.5"),
+        (1.5 * HALF, _between(high, MIDDLE), "0.75"),
+        (TOP, high, tr("1 · like {0}").format(_name(table, shown))),
+    ]
+
+
+def _fade(colour: QColor, low: str, high: str) -> list[Stop]:
+    clear = QColor(colour)
+    clear.setAlpha(0)
+    return [(0, clear, low), (TOP, colour, high)]
+
+
+def _two_unsure(provider: QgsRasterDataProvider) -> QgsRasterRenderer:
+    clear = QColor(UNSURE)
+    clear.setAlpha(0)
+    return _ramp(provider, 1, [(0, clear, tr("sure: no")), (HALF, UNSURE, tr("unsure")), (TOP, clear, tr("sure: yes"))])
+
+
+def _cut(
+    provider: QgsRasterDataProvider, table: ClassTable, names: Sequence[str], shown: str, threshold: float
+) -> QgsRasterRenderer:
+    """Two classes by the threshold."""
+    other = next(name for name in names if name != shown)
+    below = _colour(table, other, BLUE)
+    below.setAlpha(FAINT)
+    cut = score_of(threshold)
+    stops: list[Stop] = [(cut - 0.5, below, f"{_name(table, other)} (< {threshold:.2f})")]
+    stops.append((float("inf"), _colour(table, shown, ORANGE), f"{_name(table, shown)} (≥ {threshold:.2f})"))
+    return _shaded(provider, 1, stops, QgsColorRampShader.Type.Discrete)
+
+
+def _classes(provider: QgsRasterDataProvider, table: ClassTable, names: Sequence[str]) -> QgsRasterRenderer:
+    entries = [
+        QgsPalettedRasterRenderer.Class(number, _colour(table, code), _name(table, code))
+        for number, code in enumerate(names, 1)
+    ]
+    return QgsPalettedRasterRenderer(provider, 2, entries)
+
+
+def _ramp(provider: QgsRasterDataProvider, band: int, stops: Sequence[Stop]) -> QgsRasterRenderer:
+    return _shaded(provider, band, stops, QgsColorRampShader.Type.Interpolated)
+
+
+def _shaded(
+    provider: QgsRasterDataProvider, band: int, stops: Sequence[Stop], kind: QgsColorRampShader.Type
+) -> QgsRasterRenderer:
+    between = [QgsGradientStop(value / TOP, colour) for value, colour, _ in stops[1:-1]]
+    ramp = QgsGradientColorRamp(stops[0][1], stops[-1][1], False, between)
+    shader = QgsColorRampShader(0, TOP, ramp, kind)
+    shader.setColorRampItemList([QgsColorRampShader.ColorRampItem(*stop) for stop in stops])
+    function = QgsRasterShader()
+    function.setRasterShaderFunction(shader)
+    made = QgsSingleBandPseudoColorRenderer(provider, band, function)
+    made.setClassificationMin(0)
+    made.setClassificationMax(TOP)
+    return made
+
+
+def _colour(table: ClassTable, code: str, default: str = "#7f7f7f") -> QColor:
+    found = table.by_code(code)
+    return QColor(found.colour if found else default)
+
+
+def _name(table: ClassTable, code: str) -> str:
+    found = table.by_code(code)
+    return found.name if found else code
+
+
+def _between(one: QColor, other: QColor) -> QColor:
+    return QColor(*((a + b) // 2 for a, b in zip(one.getRgb()[:3], other.getRgb()[:3])))

@@ -1,0 +1,166 @@
+"""The operations livevalidation and learningcurve: how well clicks are agreed with where they did not train."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..errors import LabelError
+from ..operations import Result
+from ..progress import Progress
+from .clicks import Clicks, Lesson, lesson_of
+from .crossvalidation import Nested
+from .figures import Validation
+from .folds import Folds, block_folds, random_folds
+from .live import shares
+from .opened import opened
+from .prevalence import PrecisionAt, precision_at
+from .train import validate
+
+NEEDED = 10
+"""Labelled pixels of each class below which no figure is given: five folds then test two of each."""
+RARE = 0.01
+UNBALANCED = 5
+"""Warn where a class has so many times the labels of another."""
+STEPS = 8
+
+
+class ValidationRequest(Clicks):
+    """``block_size`` as in trainclassifier."""
+
+    block_size: float = Field(0, ge=0, allow_inf_nan=False)
+
+
+class Curve(Result):
+    """Precision and recall on held-out clicks at each threshold 0…1, rising."""
+
+    precision: list[float]
+    recall: list[float]
+    thresholds: list[float]
+
+
+class ValidationResult(Result):
+    """Agreement with the clicks; a figure that is None has its reason beside it. ``held_out``: score 0…1 of each
+    training row by the model of the random fold that did not see it, with the row's class in ``classes``."""
+
+    counts: dict[str, int]
+    random: Validation | None
+    random_reason: str
+    spatial: Validation | None
+    spatial_reason: str
+    block_size: float | None
+    rare: PrecisionAt | None
+    curve: Curve | None
+    held_out: list[float]
+    classes: list[str]
+    warnings: list[str]
+
+
+class LearningCurve(Result):
+    """F1 after the first so many clicks, mean and deviation over folds; None where folds were impossible."""
+
+    clicks: list[int]
+    random: list[tuple[float, float] | None]
+    spatial: list[tuple[float, float] | None]
+    reason: str
+
+
+def live_validation(request: ValidationRequest, progress: Progress) -> ValidationResult:
+    """Validate as trainclassifier does, and say what the labels do not support instead of a figure."""
+    open_tiles = opened(request.tiles)
+    try:
+        lesson = lesson_of(request, open_tiles, progress)
+    except LabelError as error:
+        return ValidationResult(
+            counts={}, random=None, random_reason=error.message, spatial=None, spatial_reason=error.message,
+            block_size=None, rare=None, curve=None, held_out=[], classes=[], warnings=[])
+    warnings = _balance(lesson.counts)
+    few, name = min((count, name) for name, count in lesson.counts.items())
+    reason = f"{few} of {name}: too few to judge, {NEEDED} of each class are needed" if few < NEEDED else ""
+    pixel = min(open_tiles.tiles.grid.pixel_size)
+    folds = reason or random_folds(lesson.rows, request.seed)
+    random, random_reason, nested = _figures(lesson, folds, request, progress)
+    blocks = reason or block_folds(
+        lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
+    spatial, spatial_reason, _ = _figures(lesson, blocks, request, progress)
+    held_out: list[float] = (
+        [] if nested is None or lesson.positive is None else shares(nested.logits)[:, 0].tolist())
+    return ValidationResult(
+        counts=lesson.counts, random=random, random_reason=random_reason, spatial=spatial,
+        spatial_reason=spatial_reason, block_size=blocks.block_size if isinstance(blocks, Folds) else None,
+        rare=_rare(spatial or random, lesson.positive),
+        curve=_curve(lesson, np.array(held_out)) if held_out else None, held_out=held_out,
+        classes=[lesson.names[number] for number in lesson.sample.classes], warnings=warnings,
+    )
+
+
+def learning_curve(request: ValidationRequest, progress: Progress) -> LearningCurve:
+    """Validate the first clicks, then more and more of them, in the order they were placed."""
+    open_tiles = opened(request.tiles)
+    nothing = LearningCurve(clicks=[], random=[], spatial=[], reason="")
+    try:
+        whole = lesson_of(request, open_tiles, progress)
+    except LabelError as error:
+        return nothing.model_copy(update={"reason": error.message})
+    least = _enough(whole)
+    if least is None:
+        return nothing.model_copy(update={"reason": f"needs {NEEDED} clicks of each class"})
+    total = int(whole.sample.features.max()) + 1
+    sizes = sorted({round(size) for size in np.geomspace(least, total, STEPS)}) if total > least else [total]
+    random: list[tuple[float, float] | None] = []
+    spatial: list[tuple[float, float] | None] = []
+    pixel = min(open_tiles.tiles.grid.pixel_size)
+    for done, size in enumerate(sizes):
+        lesson = whole.first(size)
+        if lesson is None:
+            raise AssertionError("enough clicks of each class, but one class has none")
+        folds = random_folds(lesson.rows, request.seed)
+        blocks = block_folds(lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
+        with progress.stage(done / len(sizes), (done + 1) / len(sizes), "Learning curve"):
+            random.append(_spread(_figures(lesson, folds, request, progress)[0]))
+            spatial.append(_spread(_figures(lesson, blocks, request, progress)[0]))
+    return LearningCurve(clicks=sizes, random=random, spatial=spatial, reason="")
+
+
+def _figures(
+    lesson: Lesson, folds: Folds | str, request: ValidationRequest, progress: Progress
+) -> tuple[Validation | None, str, Nested | None]:
+    return validate(lesson.problem, lesson.sample, folds, lesson.positive, request.seed, request.threads, [], progress)
+
+
+def _balance(counts: dict[str, int]) -> list[str]:
+    most, least = max(counts.values()), min(counts.values())
+    if most < UNBALANCED * least:
+        return []
+    many, few = (next(name for name, count in counts.items() if count == value) for value in (most, least))
+    return [f"unbalanced: {most} of {many}, {least} of {few}"]
+
+
+def _rare(validation: Validation | None, positive: int | None) -> PrecisionAt | None:
+    """New places are what a map is made of, so their figures are taken where there are any."""
+    return None if validation is None or positive is None else precision_at(validation, positive, RARE)
+
+
+def _curve(lesson: Lesson, scores: NDArray[np.float64]) -> Curve:
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, thresholds = precision_recall_curve(lesson.sample.classes == lesson.positive, scores)
+    return Curve(precision=precision[:-1].tolist(), recall=recall[:-1].tolist(), thresholds=thresholds.tolist())
+
+
+def _enough(lesson: Lesson) -> int | None:
+    """The number of first clicks with enough of every class; None if all of them are not."""
+    order = np.argsort(lesson.sample.features, kind="stable")
+    classes, features = lesson.sample.classes[order], lesson.sample.features[order]
+    last: list[int] = []
+    for number in range(len(lesson.names)):
+        of_class = np.flatnonzero(classes == number)
+        if len(of_class) < NEEDED:
+            return None
+        last.append(int(features[of_class[NEEDED - 1]]))
+    return max(last) + 1
+
+
+def _spread(validation: Validation | None) -> tuple[float, float] | None:
+    return None if validation is None else (validation.f1, validation.f1_std)
