@@ -12,6 +12,7 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction, QDockWidget, QLineEdit
 
 from .algorithms.provider import ICON, BitscapeProvider
+from .dock.entry import DockEntry
 
 TRANSLATIONS = Path(__file__).resolve().parents[1] / "resources" / "translations"
 MENU = "Bitscape"
@@ -24,6 +25,7 @@ class BitscapePlugin:
         self._iface = iface
         self._provider: Optional[BitscapeProvider] = None
         self._action: Optional[QAction] = None
+        self._dock: Optional[DockEntry] = None
         self._translator: Optional[QTranslator] = None
 
     def initProcessing(self) -> None:
@@ -35,8 +37,9 @@ class BitscapePlugin:
                 self._provider = provider
 
     def initGui(self) -> None:
-        """Register the algorithms and add the menu entry."""
+        """Register the algorithms and add the dock's button and the menu entries."""
         self.initProcessing()
+        self._dock = DockEntry(self._iface, ICON, MENU)
         text = QCoreApplication.translate("Bitscape", "Open the tools in the Processing Toolbox")
         self._action = QAction(QIcon(ICON), text, self._iface.mainWindow())
         self._action.setObjectName("BitscapeOpenTools")
@@ -45,6 +48,9 @@ class BitscapePlugin:
 
     def unload(self) -> None:
         """Take everything away again."""
+        if self._dock is not None:
+            self._dock.close()
+            self._dock = None
         if self._action is not None:
             self._iface.removePluginMenu(MENU, self._action)
             self._action.deleteLater()

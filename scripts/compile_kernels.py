@@ -1,46 +1,78 @@
 """Run the whole chain once on a tiny landscape, so that its kernels are compiled before anyone waits for them.
 
-Calls the backend as a user does, by the path of its folder: numba keeps compiled code by that path, in
-the user's own cache. A change of a kernel's source has it compiled again at its next use.
+Imports the backend by the path of its folder, as QGIS starts it: numba keeps compiled code by that path, in the user's
+own cache. A change of a kernel's source has it compiled again at its next use.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-BACKEND = Path(__file__).resolve().parent.parent / "processing" / "__main__.py"
+BACKEND = Path(__file__).resolve().parent.parent / "processing"
 SIZE = 640
 """More than one block, so that overviews are averaged too."""
+SIDE = 9
+"""Clicks in a row, and rows of them: enough of each of three classes to choose C and to validate."""
 
 
-def run(operation: str, **request: Any) -> dict[str, Any]:
-    """One operation of the backend; its result. Raises CalledProcessError if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-I", str(BACKEND), operation, "-"],
-        input=json.dumps(request, default=str),
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        check=True,
-    )
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+def backend() -> Callable[..., dict[str, Any]]:
+    """What runs an operation by its name and parameters; the result is as JSON has it."""
+    spec = importlib.util.spec_from_file_location("bitscape_worker", BACKEND / "worker.py")
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{BACKEND} is not Bitscape's processing folder")
+    worker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(worker)
+    worker.register_package()
+    from bitscape.processing.environment import prepare
+
+    prepare()
+    from bitscape.processing import operations
+    from bitscape.processing.progress import Progress
+
+    def run(operation: str, **request: Any) -> dict[str, Any]:
+        values = json.loads(json.dumps(request, default=str))
+        return json.loads(json.dumps(operations.run(operation, values, Progress())))
+
+    return run
+
+
+def clicks_on(bounds: tuple[float, float, float, float], names: str) -> dict[str, Any]:
+    """Clicks all over the box (west, south, east, north), of each class in turn."""
+    west, south, east, north = bounds
+    steps = [(index + 0.5) / SIDE for index in range(SIDE)]
+    return {
+        "x": [west + (east - west) * step for step in steps for _ in steps],
+        "y": [south + (north - south) * step for _ in steps for step in steps],
+        "classes": [index % len(names) for index in range(SIDE**2)], "names": [*names],
+    }
 
 
 def main() -> None:
-    """Sample data, tiles, model, map."""
+    """Sample data, tiles, model, map; and what the dock asks for at a click, of two classes and of three."""
+    run = backend()
     with tempfile.TemporaryDirectory(prefix="bitscape-") as name:
         folder = Path(name)
         tiles, model = folder / "tiles.tif", folder / "model.json"
         made = run("createsampledata", folder=folder / "data", size=SIZE, years=[2020, 2024])
         pictures = {"picture": folder / "picture.tif", "coverage": folder / "coverage.tif"}
+        run("changemagnitude", inputs=made["embeddings"], output=folder / "magnitude.tif")
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)
         run("applyclassifier", tiles=[tiles], model=model, score=folder / "score.tif", classes=folder / "classes.tif")
+        bounds = run("describetiles", tiles=tiles)["bounds"]
+        view = {**dict(zip(("west", "south", "east", "north"), bounds)), "width": SIZE, "height": SIZE}
+        drawn = {"view": view, "score": folder / "live.tif", "hatching": folder / "hatching.tif", "extrapolated": True}
+        for names in ("ab", "abc"):
+            clicks = {"tiles": tiles, **clicks_on(bounds, names)}
+            run("livemap", **clicks, **drawn)
+            run("livevalidation", **clicks)
+            run("nextpoint", **clicks)
+            run("learningcurve", **clicks)
 
 
 if __name__ == "__main__":

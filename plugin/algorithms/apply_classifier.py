@@ -20,8 +20,9 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import Entry, class_colours, style_classes, style_score
+from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, scheduler, threads, tr
+from .base import BitscapeAlgorithm, beside, scheduler, threads
 
 SQUARE_METRES_PER_HECTARE = 10_000
 FAINT = 70

@@ -21,6 +21,7 @@ from ...processing.errors import BitscapeError, Cancelled
 from .. import settings
 from ..backend.client import Client
 from ..backend.environment import ROOT, backend_python
+from ..translation import tr
 from .sources import absolute
 
 RESOURCES = ROOT / "resources"
@@ -30,11 +31,6 @@ GROUPS = {
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
 }
-
-
-def tr(text: str) -> str:
-    """``text`` in the user's language."""
-    return QCoreApplication.translate("Bitscape", text)
 
 
 class BitscapeAlgorithm(QgsProcessingAlgorithm):

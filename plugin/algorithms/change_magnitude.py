@@ -21,8 +21,9 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_magnitude
+from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, scheduler, threads, tr
+from .base import BitscapeAlgorithm, beside, scheduler, threads
 from .parameters import OptionalRasterFiles, RasterFiles
 
 MAPPINGS = ("auto", "alphaearth", "linear", "none")

@@ -23,7 +23,8 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import entries_in, write_metadata
 from ..layers.styling import style_classes, style_labels, style_sentinel2
-from .base import BitscapeAlgorithm, beside, threads, tr
+from ..translation import tr
+from .base import BitscapeAlgorithm, beside, threads
 
 
 class CreateSampleData(BitscapeAlgorithm):

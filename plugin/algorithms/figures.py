@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
-from .base import tr
+from ..translation import tr
 
 MEASURES = {
     "f1": QT_TRANSLATE_NOOP("Bitscape", "F1"),

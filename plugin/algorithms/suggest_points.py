@@ -23,8 +23,9 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.styling import TEMPLATES, sidecar
+from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, threads, tr
+from .base import BitscapeAlgorithm, beside, threads
 
 MOST = 1000
 

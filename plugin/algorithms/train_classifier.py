@@ -20,8 +20,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
+from ..translation import tr
 from . import figures, sources
-from .base import BitscapeAlgorithm, threads, tr
+from .base import BitscapeAlgorithm, threads
 
 CLASS_WEIGHTS = ("none", "balanced")
 

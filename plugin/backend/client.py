@@ -148,6 +148,10 @@ class Client:
             message = f"The backend's Python {self._python} cannot be started: {error.strerror}."
             raise BackendError(message, str(error)) from error
 
+    def nudge(self) -> None:
+        """Have a call that waits in another thread look at once whether it is cancelled, not at its next poll."""
+        self._messages.put(protocol.Message({}))
+
     def _read(self) -> None:
         """In a thread of its own: put every message into the queue, and None when there will be no more."""
         stream = self._process.stdout

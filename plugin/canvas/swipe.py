@@ -21,7 +21,7 @@ from qgis.PyQt.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, pyqtS
 from qgis.PyQt.QtGui import QColor, QCursor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 from qgis.PyQt.QtWidgets import QWidget
 
-from ..layers.translation import tr
+from ..translation import tr
 from .imagery import DatedImagery
 
 GRIP = 7

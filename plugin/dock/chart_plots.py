@@ -11,7 +11,7 @@ import pyqtgraph as pg
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 
 from ..layers.styling import BLUE, ORANGE, OTHERS
-from ..layers.translation import tr
+from ..translation import tr
 from .chart import NO_PEN, Chart, faint, legible, marks
 
 BINS = 51

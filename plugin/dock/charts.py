@@ -26,7 +26,8 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..layers.translation import tr
+from ..translation import tr
+from .text import wrapped
 
 SCORES = 255
 """Scores 0 … 254 for 0 … 1; 255 would be no data."""
@@ -213,9 +214,7 @@ class ChartsPanel(QWidget):
         self.spin.setRange(0, 1)
         self.spin.setDecimals(3)
         self.spin.setSingleStep(0.01)
-        self.share = QLabel()
-        self.share.setWordWrap(True)
-        self.share.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.share = wrapped()
         label = QLabel(tr("&Threshold"))
         label.setBuddy(self.spin)
         for widget in (self.slider, self.spin):

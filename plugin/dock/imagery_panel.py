@@ -10,7 +10,6 @@ from qgis.gui import QgsMapCanvas, QgsMapLayerComboBox
 from qgis.PyQt.QtCore import QPoint, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QRadioButton,
@@ -23,7 +22,8 @@ from qgis.PyQt.QtWidgets import (
 
 from ..canvas.imagery import DatedImagery, ImageryDates, describe, guess
 from ..canvas.swipe import Swipe
-from ..layers.translation import tr
+from ..translation import tr
+from .text import wrapped
 
 ROWS = 2
 """So many at least: a change has two dates."""
@@ -52,8 +52,8 @@ class ImageryPanel(QWidget):
         layout.addLayout(self._list)
         layout.addLayout(self._add_choosing())
         layout.addLayout(self._add_looking())
-        self.status = _words()
-        self.hint = _words(small=True)
+        self.status = wrapped()
+        self.hint = wrapped(small=True)
         self.hint.setText(tr("Each label records the date of the imagery that was on screen."))
         layout.addWidget(self.status)
         layout.addWidget(self.hint)
@@ -299,7 +299,7 @@ class _Row(QWidget):
         self._remove.setAutoRaise(True)
         self._remove.setToolTip(tr("Leave this date out; the layer stays in the project"))
         self._remove.setAccessibleName(tr("Leave this date out"))
-        self.licence = _words(small=True)
+        self.licence = wrapped(small=True)
         self.licence.setIndent(22)
         line = QHBoxLayout()
         for widget in (self._show, self.date, self.layer, self._remove):
@@ -352,16 +352,3 @@ class _Row(QWidget):
             self.layer.blockSignals(True)
             self.layer.setLayer(None)
             self.layer.blockSignals(False)
-
-
-def _words(small: bool = False) -> QLabel:
-    """A line of plain text that wraps and never makes the dock wider."""
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    if small:
-        font = label.font()
-        font.setPointSizeF(0.85 * font.pointSizeF())
-        label.setFont(font)
-    return label

@@ -31,8 +31,8 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QVariant, pyqtSignal
 
 from ...processing.errors import InputError
+from ..translation import tr
 from . import direct_writing, label_file
-from .translation import tr
 from .whole_file import whole_file
 
 AOI = "aoi"

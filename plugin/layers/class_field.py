@@ -9,9 +9,9 @@ from qgis.core import NULL, QgsField, QgsVectorLayer
 from qgis.PyQt.QtCore import QVariant
 
 from ...processing.errors import InputError
+from ..translation import tr
 from .class_table import is_whole_number
 from .label_file import METADATA
-from .translation import tr
 
 USUAL_NAMES = ("label", "class", "klass", "klasse", "classe", "clase", "category", "code")
 

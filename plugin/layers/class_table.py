@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...processing.errors import InputError
+from ..translation import tr
 from .styling import BLUE, ORANGE, OTHERS, SHAPES, class_colours
-from .translation import tr
 from .whole_file import whole_file
 
 MAX_CLASSES = 200

@@ -14,7 +14,7 @@ from qgis.core import NULL, QgsFeature, QgsProviderRegistry, QgsVectorDataProvid
 from qgis.PyQt import sip
 
 from ...processing.errors import InputError, OutputError
-from .translation import tr
+from ..translation import tr
 
 Capability = QgsVectorDataProvider.Capability
 
@@ -67,6 +67,13 @@ def keeps_fids(layer: QgsVectorLayer) -> bool:
 def blank(layer: QgsVectorLayer) -> QgsFeature:
     """A feature with the fields that the provider writes, all empty."""
     return QgsFeature(layer.dataProvider().fields())
+
+
+def rehearse(layer: QgsVectorLayer) -> None:
+    """Open the file for writing once and close it again: the first time takes tens of milliseconds, later ones few."""
+    provider = layer.dataProvider()
+    if provider.enterUpdateMode():
+        provider.leaveUpdateMode()
 
 
 def add_features(layer: QgsVectorLayer, features: Sequence[QgsFeature]) -> list[QgsFeature]:

@@ -25,12 +25,12 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QDate, QDateTime, Qt
 
 from ...processing.errors import InputError, OutputError
+from ..translation import tr
 from . import direct_writing, label_file
 from .class_field import text_of
 from .label_file import CLASS_FIELD, METADATA
 from .label_history import LabelHistory
 from .label_layer import LabelLayer
-from .translation import tr
 from .whole_file import whole_file
 
 SUFFIXES = (".gpkg", ".geojson", ".json", ".shp")

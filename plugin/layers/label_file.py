@@ -19,8 +19,8 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QVariant
 
 from ...processing.errors import InputError, OutputError
+from ..translation import tr
 from .class_table import MAX_CLASSES, ClassTable, LabelClass
-from .translation import tr
 
 LABELS = "labels"
 CLASSES = "classes"

@@ -9,10 +9,10 @@ from qgis.core import QgsFeature, QgsPointXY
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from ...processing.errors import BitscapeError
+from ..translation import tr
 from .class_table import ClassTable
 from .label_index import Label
 from .label_layer import LabelLayer
-from .translation import tr
 
 DEPTH = 1000
 

@@ -29,11 +29,11 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QVariant, pyqtSignal
 
 from ...processing.errors import InputError
+from ..translation import tr
 from . import class_field, direct_writing, label_file, styling
 from .class_table import ClassTable, is_whole_number
 from .label_file import CLASS_FIELD
 from .label_index import Label, LabelIndex
-from .translation import tr
 from .whole_file import whole_file
 
 CLASSES_PROPERTY = "bitscape/classes"
@@ -86,7 +86,7 @@ class LabelLayer(QObject):
             label_file.write_features(partial, label_file.LABELS, label_file.label_fields(), crs, ())
             label_file.write_classes(partial, table)
         labels = cls(QgsVectorLayer(f"{path.absolute()}|layername={label_file.LABELS}", path.stem, "ogr"))
-        labels.set_table(table)
+        labels.draw_by_class()
         return labels
 
     @staticmethod
@@ -116,7 +116,11 @@ class LabelLayer(QObject):
         if self._has_own_classes():
             label_file.write_classes(self.path, table)
         self._table = table
-        self.layer.setCustomProperty(CLASSES_PROPERTY, table.to_json())
+        self.draw_by_class()
+
+    def draw_by_class(self) -> None:
+        """Draw labels by their classes, which the layer remembers in the project too."""
+        self.layer.setCustomProperty(CLASSES_PROPERTY, self._table.to_json())
         self.layer.setRenderer(self._renderer())
         self.layer.emitStyleChanged()
         self.layer.triggerRepaint()

@@ -23,12 +23,12 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QVariant
 
 from ...processing.errors import InputError
+from ..translation import tr
 from . import direct_writing, label_file
 from .class_table import ClassTable
 from .label_exchange import WGS84, Found, features_of, read_labels
 from .label_index import VALIDATE
 from .label_layer import LabelLayer
-from .translation import tr
 from .whole_file import whole_file
 
 CONFLICTS = "conflicts"

@@ -14,12 +14,12 @@ from qgis.core import QgsDataProvider, QgsLayerTreeGroup, QgsProject, QgsRasterL
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject
 
+from ..translation import tr
 from .class_table import ClassTable
 from .score_views import SCORE, hatching_renderer, renderer
-from .translation import tr
 
 SLOTS = 4
-ROLE = "bitscape/role"
+ROLE, STYLED = "bitscape/role", "bitscape/styled"
 OPACITY = 0.75
 
 Group = Callable[[], QgsLayerTreeGroup]
@@ -32,6 +32,7 @@ class LiveLayers(QObject):
         super().__init__(parent)
         self.folder = folder
         self._group = group
+        self._was_there = folder.exists()
         self._slot = 0
         self.view, self.threshold, self.opacity = SCORE, 0.5, OPACITY
         self._look: Optional[tuple[Any, ...]] = None
@@ -56,9 +57,9 @@ class LiveLayers(QObject):
         if hatching is not None:
             layer = self._put("hatching", hatching, tr("Unknown and extrapolated (hatched)"))
             if layer is not None:
-                if layer.customProperty("bitscape/styled") is None:
+                if layer.customProperty(STYLED) is None:
                     layer.setRenderer(hatching_renderer(layer.dataProvider()))
-                    layer.setCustomProperty("bitscape/styled", "1")
+                    layer.setCustomProperty(STYLED, "1")
                 repainted.append(layer)
         if score is None:
             self.forget_score()
@@ -95,7 +96,9 @@ class LiveLayers(QObject):
         return None
 
     def sweep(self) -> None:
-        """Remove files that no layer of the project shows."""
+        """Remove files that no layer shows, unless a saved project may: it would ask for them when it is opened."""
+        if self._was_there or QgsProject.instance().fileName():
+            return
         shown = {Path(layer.source()) for layer in QgsProject.instance().mapLayers().values()}
         for path in self.folder.glob("*-[0-9].tif"):
             if path not in shown:
@@ -107,12 +110,13 @@ class LiveLayers(QObject):
     def _put(self, role: str, path: str, name: str) -> Optional[QgsRasterLayer]:
         """The layer of a role with another file as its source; made where there is none."""
         layer = self.layer(role)
-        if layer is not None and layer.isValid():
+        if layer is not None:
             with clean_project():
+                if not layer.isValid():  # a project whose live pictures were deleted: how they looked is lost with them
+                    layer.removeCustomProperty(STYLED)
+                    self._look = None if role == "score" else self._look
                 layer.setDataSource(path, name, "gdal", QgsDataProvider.ProviderOptions(), False)
             return layer if layer.isValid() else None
-        if layer is not None:
-            QgsProject.instance().removeMapLayer(layer.id())
         made = QgsRasterLayer(path, name, "gdal")
         if not made.isValid():
             return None

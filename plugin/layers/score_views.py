@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qgis.core import (
+    QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsGradientColorRamp,
     QgsGradientStop,
@@ -16,9 +17,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from ..translation import tr
 from .class_table import ClassTable
 from .styling import BLUE, ORANGE
-from .translation import tr
 
 SCORE, CLASSES, UNCERTAINTY = "score", "classes", "uncertainty"
 TOP = 254
@@ -27,7 +28,7 @@ HALF = 127
 MIDDLE = QColor("#f7f7f7")
 UNSURE = QColor("#762a83")
 FAINT = 70
-"""Alpha of the class that is not looked for: the imagery below is to be seen through it."""
+"""Alpha of the class that is not looked for, rising to 255 with the score: the imagery below is to be seen through."""
 UNKNOWN_LINES, EXTRAPOLATED_LINES = QColor(60, 60, 60, 200), QColor(118, 42, 131, 230)
 
 Stop = tuple[float, QColor, str]
@@ -65,13 +66,14 @@ def score_of(threshold: float) -> int:
 def _diverging(shown: str, table: ClassTable, names: Sequence[str]) -> list[Stop]:
     other = next(name for name in names if name != shown)
     low, high = _colour(table, other, BLUE), _colour(table, shown, ORANGE)
-    return [
+    stops = [
         (0, low, tr("0 · unlike {0}").format(_name(table, shown))),
         (HALF / 2, _between(low, MIDDLE), "0.25"),
         (HALF, MIDDLE, "0.5"),
         (1.5 * HALF, _between(high, MIDDLE), "0.75"),
         (TOP, high, tr("1 · like {0}").format(_name(table, shown))),
     ]
+    return [(value, _with_alpha(colour, FAINT + (255 - FAINT) * value / TOP), text) for value, colour, text in stops]
 
 
 def _fade(colour: QColor, low: str, high: str) -> list[Stop]:
@@ -117,6 +119,10 @@ def _shaded(
     between = [QgsGradientStop(value / TOP, colour) for value, colour, _ in stops[1:-1]]
     ramp = QgsGradientColorRamp(stops[0][1], stops[-1][1], False, between)
     shader = QgsColorRampShader(0, TOP, ramp, kind)
+    legend = QgsColorRampLegendNodeSettings()
+    legend.setMinimumLabel(stops[0][2])
+    legend.setMaximumLabel(stops[-1][2])
+    shader.setLegendSettings(legend)
     shader.setColorRampItemList([QgsColorRampShader.ColorRampItem(*stop) for stop in stops])
     function = QgsRasterShader()
     function.setRasterShaderFunction(shader)
@@ -134,6 +140,10 @@ def _colour(table: ClassTable, code: str, default: str = "#7f7f7f") -> QColor:
 def _name(table: ClassTable, code: str) -> str:
     found = table.by_code(code)
     return found.name if found else code
+
+
+def _with_alpha(colour: QColor, alpha: float) -> QColor:
+    return QColor(*colour.getRgb()[:3], round(alpha))
 
 
 def _between(one: QColor, other: QColor) -> QColor:

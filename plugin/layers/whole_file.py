@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...processing.errors import OutputError
-from .translation import tr
+from ..translation import tr
 
 ENDINGS = ("", "-journal", "-wal", "-shm")
 """What SQLite may leave beside a GeoPackage that could not be finished."""

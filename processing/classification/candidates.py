@@ -30,6 +30,8 @@ LARGEST = 1 << 26
 """Bytes of codes that are kept: of tiles with very many components fewer pixels are drawn."""
 STEP = 1 << 24
 """Pixels of an overview that are read at once."""
+TOUCHED = 4096
+"""Blocks that are compared with the area at once."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,15 @@ def _blocks_with_data(
     except rasterio.errors.RasterioError as error:
         raise InputError(f"{tiles.path} cannot be read: it is truncated or damaged. Build the tiles again.",
                          str(error)) from error
-    blocks = np.argwhere(np.concatenate(filled)) + np.array([top, left])
-    return blocks if area is None else blocks[_touched(tiles.grid, blocks, area)]
+    blocks: NDArray[np.int64] = np.argwhere(np.concatenate(filled)) + np.array([top, left])
+    if area is None:
+        return blocks
+    touched = [np.zeros(0, np.bool_)]
+    for first in range(0, len(blocks), TOUCHED):
+        progress.check()
+        touched.append(_touched(tiles.grid, blocks[first : first + TOUCHED], area))
+    kept: NDArray[np.int64] = blocks[np.concatenate(touched)]
+    return kept
 
 
 def _touched(grid: Grid, blocks: NDArray[np.int64], area: AreaOfInterest) -> NDArray[np.bool_]:

@@ -61,23 +61,23 @@ class Reach:
         ``weights`` (k,) or (classes, k): a model's weights on codes; a feature then counts by the share of its
         standardised weight, so that the mean is 1. ``features`` (n,): label features, whose rows are left out together;
         ``folds`` (n,): the same for places. The radius is the upper whisker (third quartile + 1.5 interquartile ranges,
-        not above the largest) of the distances to the nearest label that stays.
+        not above the largest) of the distances to the nearest label that stays. Where there are more labels than
+        ``representatives``, these distances are to representatives too, as those of pixels will be.
         """
         scale = (_importance(weights, deviation) / np.asarray(deviation)).astype(F)
         apart = np.arange(len(label_codes)) if features is None else np.unique(features, return_inverse=True)[1]
         places = np.full(len(label_codes), -1) if folds is None else np.asarray(folds)
         rows = np.unique(np.linspace(0, len(label_codes) - 1, min(len(label_codes), COMPARED)).astype(np.int64))
         points = label_codes[rows].astype(F) * scale
+        chosen = np.arange(len(points)) if len(points) <= representatives else spread_out(points, representatives)
         nearest = np.empty(len(points), F)
-        spacing = float(_between(points, apart[rows].astype(np.int64), places[rows].astype(np.int64), nearest))
+        _nearest_other(points, chosen, apart[rows].astype(np.int64), places[rows].astype(np.int64), nearest)
         known = nearest[np.isfinite(nearest)].astype(np.float64)
         radius = 0.0
         if len(known):
             first, third = np.quantile(known, [0.25, 0.75])
             radius = float(min(third + 1.5 * (third - first), known.max()))
-        distinct = np.unique(label_codes, axis=0).astype(F) * scale
-        kept = distinct[spread_out(distinct, representatives)]
-        return Reach(np.ascontiguousarray(kept), scale, radius, spacing)
+        return Reach(np.ascontiguousarray(points[chosen]), scale, radius, float(_mean_distance(points)))
 
     def dissimilarity(self, distance: NDArray[np.float32]) -> NDArray[np.float64]:
         """Distances in units of the labels' mean distance; as they are where labels have none."""
@@ -135,22 +135,33 @@ def _padded(reach: Reach) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _between(points: Any, apart: Any, places: Any, nearest: Any) -> float:
-    """Distance of each point to its nearest of another label feature and place (inf: none) into ``nearest``; returns
-    the mean distance of all pairs, 0 without pairs."""
+def _nearest_other(points: Any, chosen: Any, apart: Any, places: Any, nearest: Any) -> None:
+    """Distance of each point to the nearest of those ``chosen`` that is of another label feature and place, inf where
+    there is none, into ``nearest``."""
+    for i in range(points.shape[0]):
+        least = F(np.inf)
+        for j in chosen:
+            if apart[i] != apart[j] and (places[i] < 0 or places[i] != places[j]):
+                least = min(least, _square(points[i], points[j]))
+        nearest[i] = np.sqrt(least)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _mean_distance(points: Any) -> float:
+    """Of all pairs; 0 without pairs."""
     count, total = points.shape[0], 0.0
-    nearest[:] = np.inf
     for i in range(count):
         for j in range(i):
-            square = F(0.0)
-            for d in range(points.shape[1]):
-                difference = points[i, d] - points[j, d]
-                square += difference * difference
-            distance = np.sqrt(square)
-            total += distance
-            if apart[i] != apart[j] and (places[i] < 0 or places[i] != places[j]):
-                nearest[i], nearest[j] = min(nearest[i], distance), min(nearest[j], distance)
+            total += np.sqrt(_square(points[i], points[j]))
     return total / (0.5 * count * (count - 1)) if count > 1 else 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _square(a: Any, b: Any) -> Any:
+    total = F(0.0)
+    for d in range(a.size):
+        total += (a[d] - b[d]) * (a[d] - b[d])
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)

@@ -106,6 +106,7 @@ def _split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDAr
 
     if _rarest(rows, groups)[0] < count:
         return None
+    groups = _by_first_row(groups)
     alone = len(np.unique(groups)) == len(groups)
     total = len(rows.names)
     for attempt in range(seed, seed + ATTEMPTS):
@@ -120,6 +121,13 @@ def _split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDAr
         if held.min() > 0:
             return numbers
     return None
+
+
+def _by_first_row(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Groups numbered in the order of their first rows: what they were called before does not matter."""
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    numbers: NDArray[np.int64] = np.argsort(np.argsort(first))[group]
+    return numbers
 
 
 def _rarest(rows: Rows, groups: NDArray[np.int64]) -> tuple[int, str]:

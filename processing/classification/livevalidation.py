@@ -70,7 +70,8 @@ def live_validation(request: ValidationRequest, progress: Progress) -> Validatio
     """Validate as trainclassifier does, and say what the labels do not support instead of a figure."""
     open_tiles = opened(request.tiles)
     try:
-        lesson = lesson_of(request, open_tiles, progress)
+        with progress.stage(0.0, 0.1, "Reading labels and their pixels"):
+            lesson = lesson_of(request, open_tiles, progress)
     except LabelError as error:
         return ValidationResult(
             counts={}, random=None, random_reason=error.message, spatial=None, spatial_reason=error.message,
@@ -79,11 +80,13 @@ def live_validation(request: ValidationRequest, progress: Progress) -> Validatio
     few, name = min((count, name) for name, count in lesson.counts.items())
     reason = f"{few} of {name}: too few to judge, {NEEDED} of each class are needed" if few < NEEDED else ""
     pixel = min(open_tiles.tiles.grid.pixel_size)
-    folds = reason or random_folds(lesson.rows, request.seed)
-    random, random_reason, nested = _figures(lesson, folds, request, progress)
-    blocks = reason or block_folds(
-        lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
-    spatial, spatial_reason, _ = _figures(lesson, blocks, request, progress)
+    with progress.stage(0.1, 0.55, "Validating with random folds"):
+        folds = reason or random_folds(lesson.rows, request.seed)
+        random, random_reason, nested = _figures(lesson, folds, request, progress)
+    with progress.stage(0.55, 1.0, "Validating in new places"):
+        blocks = reason or block_folds(
+            lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
+        spatial, spatial_reason, _ = _figures(lesson, blocks, request, progress)
     held_out: list[float] = (
         [] if nested is None or lesson.positive is None else shares(nested.logits)[:, 0].tolist())
     return ValidationResult(
@@ -100,7 +103,8 @@ def learning_curve(request: ValidationRequest, progress: Progress) -> LearningCu
     open_tiles = opened(request.tiles)
     nothing = LearningCurve(clicks=[], random=[], spatial=[], reason="")
     try:
-        whole = lesson_of(request, open_tiles, progress)
+        with progress.stage(0.0, 0.05, "Reading labels and their pixels"):
+            whole = lesson_of(request, open_tiles, progress)
     except LabelError as error:
         return nothing.model_copy(update={"reason": error.message})
     least = _enough(whole)
@@ -117,8 +121,10 @@ def learning_curve(request: ValidationRequest, progress: Progress) -> LearningCu
             raise AssertionError("enough clicks of each class, but one class has none")
         folds = random_folds(lesson.rows, request.seed)
         blocks = block_folds(lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
-        with progress.stage(done / len(sizes), (done + 1) / len(sizes), "Learning curve"):
+        begin, middle, end = (0.05 + 0.95 * (done + part) / len(sizes) for part in (0.0, 0.5, 1.0))
+        with progress.stage(begin, middle, "Learning curve"):
             random.append(_spread(_figures(lesson, folds, request, progress)[0]))
+        with progress.stage(middle, end, "Learning curve"):
             spatial.append(_spread(_figures(lesson, blocks, request, progress)[0]))
     return LearningCurve(clicks=sizes, random=random, spatial=spatial, reason="")
 

@@ -49,8 +49,9 @@ def describe_tiles(request: DescribeRequest, _progress: Progress) -> Description
     return Description(
         tiles=request.tiles, name=request.tiles.name, width=grid.width, height=grid.height, count=tiles.count,
         bounds=grid.bounds, transform=tuple(grid.transform)[:6],
-        crs=grid.crs.to_wkt(version="WKT2_2019") if grid.crs else "", crs_name=crs_name(grid.crs), pixel=min(grid.pixel_size), features=basis.features, dates=tiles.dates,
-        period=tiles.period, products=sorted({source.product for source in basis.sources if source.product}),
+        crs=grid.crs.to_wkt(version="WKT2_2019") if grid.crs else "", crs_name=crs_name(grid.crs),
+        pixel=min(grid.pixel_size), features=basis.features, dates=tiles.dates, period=tiles.period,
+        products=sorted({source.product for source in basis.sources if source.product}),
         sources=[source.name for source in basis.sources], fingerprint=tiles.fingerprint,
         explained_variance=basis.explained_variance, licences=basis.licences, attributions=basis.attributions,
     )

@@ -14,17 +14,17 @@
         <colorrampshader colorRampType="INTERPOLATED" classificationMode="1" clip="0" minimumValue="0" maximumValue="254" labelPrecision="2">
           <colorramp type="gradient" name="[source]">
             <Option type="Map">
-              <Option type="QString" name="color1" value="33,102,172,255"/>
+              <Option type="QString" name="color1" value="33,102,172,70"/>
               <Option type="QString" name="color2" value="230,97,1,255"/>
               <Option type="QString" name="discrete" value="0"/>
               <Option type="QString" name="rampType" value="gradient"/>
-              <Option type="QString" name="stops" value="0.25;146,181,214,255:0.5;247,247,247,255:0.75;240,172,124,255"/>
+              <Option type="QString" name="stops" value="0.25;146,181,214,116:0.5;247,247,247,162:0.75;240,172,124,209"/>
             </Option>
           </colorramp>
-          <item value="0" color="#2166ac" alpha="255" label="$low"/>
-          <item value="63.5" color="#92b5d6" alpha="255" label="0.25"/>
-          <item value="127" color="#f7f7f7" alpha="255" label="0.5"/>
-          <item value="190.5" color="#f0ac7c" alpha="255" label="0.75"/>
+          <item value="0" color="#2166ac" alpha="70" label="$low"/>
+          <item value="63.5" color="#92b5d6" alpha="116" label="0.25"/>
+          <item value="127" color="#f7f7f7" alpha="162" label="0.5"/>
+          <item value="190.5" color="#f0ac7c" alpha="209" label="0.75"/>
           <item value="254" color="#e66101" alpha="255" label="$high"/>
           <rampLegendSettings useContinuousLegend="1" orientation="2" direction="0" minimumLabel="$low" maximumLabel="$high" prefix="" suffix="">
             <numericFormat id="basic">

@@ -35,6 +35,9 @@ PARAMETERS = {
         "OUTPUT",
     ],
     "applyclassifier": ["INPUT", "MODEL", "AOI", "EXTENT", "OUTPUT", "CLASSES"],
+    "suggestpoints": [
+        "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "MODEL", "AOI", "COUNT", "SEED", "OUTPUT",
+    ],
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
@@ -140,7 +143,7 @@ def test_plugin_can_be_loaded_unloaded_and_loaded_again() -> None:
         plugin.initProcessing()
         plugin.initGui()
         assert registry.providerById("bitscape") is not None
-        assert len(iface.entries) == 1
+        assert sorted({one.objectName() for one in iface.entries}) == ["BitscapeOpenTools", "BitscapeShowDock"]
         plugin.unload()
         assert registry.providerById("bitscape") is None
         assert iface.entries == []

@@ -26,6 +26,7 @@ def load_worker() -> ModuleType:
 def misbehave() -> None:
     """Add the operations."""
     from bitscape.processing import operations
+    from bitscape.processing.errors import InputError
 
     class Asked(operations.Request):
         path: str = ""
@@ -51,11 +52,17 @@ def misbehave() -> None:
         return Done(pid=os.getpid())
 
     def obedient(request: Asked, progress: Any) -> Done:
+        if request.path:
+            with Path(request.path).open("a") as runs:
+                runs.write(f"{os.getpid()}\n")
         deadline = time.monotonic() + request.seconds
         while time.monotonic() < deadline:
             progress.report(0.5, "listening")
             time.sleep(0.02)
         return Done(pid=os.getpid())
+
+    def refuse(request: Asked, progress: Any) -> Done:
+        raise InputError("not today")
 
     def crash(request: Asked, progress: Any) -> Done:
         Path(request.path).write_text("half")
@@ -66,7 +73,7 @@ def misbehave() -> None:
         raise AssertionError("still alive")
 
     module = ModuleType("bitscape.processing.misbehaving")
-    for function in (chatter, stubborn, obedient, crash):
+    for function in (chatter, stubborn, obedient, refuse, crash):
         setattr(module, function.__name__, function)
         operations.OPERATIONS[function.__name__] = operations.Operation("misbehaving", function.__name__, "Asked")
     module.Asked = Asked

@@ -1,60 +1,32 @@
-"""Runs inside the real QGIS desktop (``qgis --code``): does what a user does, writes down what it saw, and leaves.
+"""Inside the real desktop: the tools from the Toolbox to the map, the plugin off and on, the demo's project.
 
-The environment variable BITSCAPE_DESKTOP_PLAN names a JSON file: ``folder`` to work in, ``project`` to open,
-``screenshots`` and ``report`` to write. Nothing is asserted here; test_desktop.py reads the report.
+The plan names ``folder`` to work in and ``project`` to open. What it reports is for test_desktop.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 import qgis.utils
+from desktop_driver import PLAN, REPORT, arrange, play, screenshot, wait
 from qgis.core import QgsApplication, QgsProject
-from qgis.PyQt.QtCore import QEventLoop, Qt, QTimer
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAction, QDockWidget, QTreeView
 from qgis.utils import iface
 
 import processing
 
-PLAN = json.loads(Path(os.environ["BITSCAPE_DESKTOP_PLAN"]).read_text(encoding="utf-8"))
-REPORT: dict[str, Any] = {"exceptions": [], "messages": [], "layers": {}, "steps": []}
-
-
-def wait(milliseconds: int) -> None:
-    """Let QGIS do what it has to do."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec_()
-
 
 def arrange_window() -> None:
     """Layers, map and the Toolbox with our tools, as after the plugin's own menu entry."""
+    arrange(1600, 1000)
     window = iface.mainWindow()
-    window.showNormal()
-    window.setGeometry(0, 0, 1600, 1000)
-    for dock in window.findChildren(QDockWidget):
-        if dock.objectName().startswith("Browser"):
-            dock.hide()
     window.findChild(QAction, "BitscapeOpenTools").trigger()
     window.findChild(QDockWidget, "ProcessingToolbox").findChild(QTreeView).expandAll()
     sides = [window.findChild(QDockWidget, name) for name in ("Layers", "ProcessingToolbox")]
     window.resizeDocks(sides, [340, 300], Qt.Orientation.Horizontal)
-
-
-def screenshot(name: str) -> None:
-    """The whole window, when the map is drawn."""
-    canvas = iface.mapCanvas()
-    for _ in range(100):
-        wait(100)
-        if not canvas.isDrawing():
-            break
-    wait(500)
-    iface.mainWindow().grab().save(str(Path(PLAN["screenshots"]) / f"{name}.png"))
 
 
 def toolbox_texts() -> list[str]:
@@ -153,18 +125,4 @@ def session() -> None:
     REPORT["children"] = children()
 
 
-def main() -> None:
-    """Run the session, write the report, leave at once: an orderly exit would ask whether to save."""
-    sys.excepthook = lambda *error: REPORT["exceptions"].append("".join(traceback.format_exception(*error)))
-    try:
-        session()
-    except BaseException:
-        REPORT["exceptions"].append(traceback.format_exc())
-    Path(PLAN["report"]).write_text(json.dumps(REPORT), encoding="utf-8")
-    os._exit(0)
-
-
-QgsApplication.messageLog().messageReceived.connect(
-    lambda text, tag, level: REPORT["messages"].append([tag, int(level), text])
-)
-QTimer.singleShot(1500, main)
+play(session)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bitscape.tests.system.qgis_run import Qgis
 
-SIZE = 256
+SIZE, SEED = 256, 3
 YEARS = (2020, 2024)
 
 
@@ -29,11 +29,11 @@ class Sample:
     trained: dict[str, Any]
 
     @classmethod
-    def make(cls, qgis: Qgis, folder: Path) -> Sample:
+    def make(cls, qgis: Qgis, folder: Path, size: int = SIZE, seed: int = SEED) -> Sample:
         """Run createsampledata, buildembeddingtiles and trainclassifier in ``folder``."""
         data = folder / "data"
         created = qgis.succeed(
-            "createsampledata", SIZE=SIZE, SEED=3, YEARS=",".join(str(year) for year in YEARS), OUTPUT=data
+            "createsampledata", SIZE=size, SEED=seed, YEARS=",".join(str(year) for year in YEARS), OUTPUT=data
         )
         embeddings = [Path(path) for path in created["EMBEDDINGS"]]
         tiles, picture, coverage = folder / "tiles.tif", folder / "picture.tif", folder / "coverage.tif"

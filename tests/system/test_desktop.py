@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,42 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 from bitscape.scripts import headless_qgis
-from bitscape.scripts.demo_files import DemoFiles
+from bitscape.tests.system.demo import make_demo
+from bitscape.tests.system.desktop import SCREENSHOTS, Desktop
 from bitscape.tests.system.qgis_run import Qgis
 from bitscape.tests.system.rasters import pixels
-from bitscape.tests.system.sample import YEARS, Sample
+from bitscape.tests.system.sample import Sample
 
-ROOT = headless_qgis.ROOT
-SCREENSHOTS = ROOT / "build" / "screenshots"
-BACKEND_PYTHON = os.environ.get("BITSCAPE_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
 WARNING = 1
-
-
-def script(qgis: Qgis, python: str, name: str, *arguments: str) -> dict[str, Any]:
-    """Run one of the demo's scripts; the JSON that is its last line."""
-    done = subprocess.run(
-        [python, str(ROOT / "scripts" / name), *arguments],
-        env=qgis.environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120, check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    printed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return printed
 
 
 @pytest.fixture(scope="module")
 def demo(qgis: Qgis, sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's folder, as `make demo` makes it, from the small sample."""
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    shutil.copytree(sample.folder, folder)
-    moved = json.loads(json.dumps(sample.created).replace(str(sample.folder), str(folder)))
-    qgis.succeed(
-        "applyclassifier", INPUT=folder / "tiles.tif", MODEL=folder / "model.json", OUTPUT=folder / "score.tif",
-        CLASSES=folder / "classes.tif",
-    )
-    files = DemoFiles.of_sample(folder, YEARS, moved)
-    figures = script(qgis, BACKEND_PYTHON, "compare_with_truth.py", files.to_json())
-    script(qgis, sys.executable, "draw_demo.py", files.to_json(), json.dumps(figures))
-    return folder
+    return make_demo(qgis, sample, tmp_path_factory.mktemp("demo") / "demo")
 
 
 def is_blank(path: Path) -> bool:
@@ -98,35 +73,8 @@ def test_project_opens_elsewhere_without_plugin_and_backend(demo: Path, tmp_path
 @pytest.fixture(scope="module")
 def desktop(qgis: Qgis, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one session in the real desktop saw (desktop_session.py)."""
-    if shutil.which("xvfb-run") is None or shutil.which("qgis") is None:
-        pytest.skip("the desktop needs qgis and xvfb-run")
     folder = tmp_path_factory.mktemp("desktop")
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    for old in SCREENSHOTS.glob("*.png"):
-        old.unlink()
-    plan = folder / "plan.json"
-    report = folder / "report.json"
-    plan.write_text(json.dumps({
-        "folder": str(folder), "project": str(demo / "demo.qgz"), "screenshots": str(SCREENSHOTS),
-        "report": str(report),
-    }))
-    environment = {
-        **qgis.environment, "QT_QPA_PLATFORM": "xcb", "BITSCAPE_DESKTOP_PLAN": str(plan), "LIBGL_ALWAYS_SOFTWARE": "1",
-    }
-    process = subprocess.Popen(
-        ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", "qgis", "--nologo", "--code",
-         str(Path(__file__).with_name("desktop_session.py"))],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", start_new_session=True,
-    )
-    try:
-        said, _ = process.communicate(timeout=180)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"the desktop did not finish in time\n{process.communicate()[0][-3000:]}")
-    assert report.exists(), said[-3000:]
-    found: dict[str, Any] = json.loads(report.read_text())
-    return found
+    return Desktop(qgis.environment, folder, "desktop_session.py", project=demo / "demo.qgz").finish()
 
 
 def test_no_exception(desktop: dict[str, Any]) -> None:

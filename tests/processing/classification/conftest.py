@@ -34,7 +34,7 @@ def grid() -> Grid:
     return SOUTH_UP
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tiles() -> Callable[..., Path]:
     """Writes codes (k, height, width) as embedding tiles; ``basis`` tells bases apart, ``dates`` do not."""
 
@@ -60,8 +60,8 @@ def make_tiles() -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
-def scene(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+@pytest.fixture(scope="session")
+def scene() -> tuple[np.ndarray, np.ndarray]:
     """Codes (8, height, width) int8 and truth (height, width) 0 … 2: patches of 50 × 50 pixels, a gap without data."""
     random = np.random.default_rng(3)
     patches = random.integers(0, 3, (12, 14))
@@ -70,7 +70,17 @@ def scene(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     codes = means[truth].transpose(2, 0, 1) + random.normal(0, 12, (8, *truth.shape))
     codes = np.clip(np.rint(codes), -127, 127).astype(np.int8)
     codes[:, 200:260, 300:500] = -128
+    for shared in (codes, truth):
+        shared.setflags(write=False)
     return codes, truth
+
+
+@pytest.fixture(scope="session")
+def scene_tiles(
+    tmp_path_factory: pytest.TempPathFactory, make_tiles: Callable[..., Path], scene: tuple[np.ndarray, np.ndarray]
+) -> Path:
+    """The scene as tiles on SOUTH_UP, for tests that only read them."""
+    return make_tiles(tmp_path_factory.mktemp("scene") / "tiles.tif", scene[0], SOUTH_UP)
 
 
 @pytest.fixture

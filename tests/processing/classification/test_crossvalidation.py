@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from bitscape.processing.classification.crossvalidation import GRID, Problem, choose_c, f1, held_out_f1, nested, simplest
+from bitscape.processing.classification.crossvalidation import (
+    GRID,
+    Problem,
+    choose_c,
+    f1,
+    held_out_f1,
+    nested,
+    simplest,
+)
 from bitscape.processing.errors import Cancelled
 from bitscape.processing.executors import open_executor
 from hypothesis import given
@@ -46,7 +56,8 @@ def test_inner_scores_are_grid_searchs(total: int, features: int, balanced: bool
     np.testing.assert_allclose(held_out_f1(problem, folds, grid), expected, atol=1e-12)
     means = expected.mean(axis=0)
     error = expected[:, means.argmax()].std(ddof=1) / np.sqrt(5)
-    assert choose_c(problem, folds, grid) == min(c for c, mean in zip(grid, means) if mean >= means.max() - error - 1e-9)
+    close = means >= means.max() - error - 1e-9
+    assert choose_c(problem, folds, grid) == grid[close].min()
 
 
 def test_the_simplest_of_what_cannot_be_told_apart_is_chosen() -> None:
@@ -72,9 +83,48 @@ def test_a_held_out_row_teaches_nothing() -> None:
     problem = made(120, 6, 2, False)
     outer = folds_of(problem.classes, 4)
     inner = [folds_of(problem.classes[outer != fold], 5) for fold in range(4)]
-    before = nested(problem, outer, inner).predicted
-    spoiled = Problem(problem.features, np.where(outer == 2, 1 - problem.classes, problem.classes), 2, False)
-    np.testing.assert_array_equal(before[outer == 2], nested(spoiled, outer, inner).predicted[outer == 2])
+    for rescale in (True, False):
+        problem = replace(problem, rescale=rescale)
+        spoiled = replace(problem, classes=np.where(outer == 2, 1 - problem.classes, problem.classes))
+        before, after = nested(problem, outer, inner), nested(spoiled, outer, inner)
+        for name in ("predicted", "logits"):
+            here, there = getattr(before, name), getattr(after, name)
+            np.testing.assert_array_equal(here[outer == 2], there[outer == 2])
+            assert not np.array_equal(here[outer != 2], there[outer != 2]), "elsewhere they are learned from"
+
+
+@pytest.mark.parametrize("total", [2, 3])
+def test_held_out_logits_are_those_of_the_other_folds_model(total: int) -> None:
+    """And -- without rescaling -- of scikit-learn's on features as they are; a fold that tests nothing stays NaN."""
+    problem = replace(made(120, 6, total, True), rescale=False)
+    problem = replace(problem, features=problem.features / 40)
+    outer = folds_of(problem.classes, 4)
+    outer[outer == 3] = -1
+    inner = [folds_of(problem.classes[outer != fold], 5) for fold in range(3)]
+    found = nested(problem, outer, inner)
+    for fold in range(3):
+        train, test = outer != fold, outer == fold
+        model = LogisticRegression(solver="newton-cholesky", tol=1e-10, C=found.c[fold], class_weight="balanced")
+        model.fit(problem.features[train], problem.classes[train])
+        expected = model.decision_function(problem.features[test]).reshape(test.sum(), -1)
+        logits = found.logits[test]
+        if total > 2:  # a shift of all of them is none
+            expected, logits = (one - one.mean(axis=1, keepdims=True) for one in (expected, logits))
+        np.testing.assert_allclose(logits, expected, atol=1e-6)
+        np.testing.assert_array_equal(found.predicted[test], model.predict(problem.features[test]))
+    assert np.isnan(found.logits[outer == -1]).all() and (found.predicted[outer == -1] == -1).all()
+
+
+def test_without_rescaling_a_small_feature_stays_small() -> None:
+    problem = made(150, 6, 2, False)
+    folds = folds_of(problem.classes, 5)
+    shrunk = replace(problem, features=problem.features * np.array([1e-3, 1, 1, 1, 1, 1]))
+    table = held_out_f1(problem, folds, GRID)
+    np.testing.assert_allclose(held_out_f1(shrunk, folds, GRID), table, atol=1e-12)
+    kept = held_out_f1(replace(shrunk, rescale=False), folds, GRID[:1])
+    without = held_out_f1(replace(problem, features=problem.features[:, 1:], rescale=False), folds, GRID[:1])
+    np.testing.assert_allclose(kept, without, atol=1e-12)
+    assert not np.allclose(held_out_f1(replace(problem, rescale=False), folds, GRID[:1]), without)
 
 
 def test_equal_scores_take_the_smallest_c() -> None:

@@ -125,3 +125,40 @@ def test_a_large_polygon_is_drawn_from(monkeypatch: pytest.MonkeyPatch, enumerat
     assert "1 polygon covers more than 2000 pixels; 2000 of each, drawn at random, are used" in sample.warnings
     again, _ = take(NORTH_UP, [disc, shapely.Point(1500, 8000)], [0, 1])
     np.testing.assert_array_equal(sample.x, again.x)
+
+
+@pytest.mark.parametrize("grid", [NORTH_UP, SOUTH_UP])
+def test_the_order_of_points_does_not_matter(grid: Grid) -> None:
+    random = np.random.default_rng(7)
+    x, y = 1000 + random.random(200) * 13_000, grid.bounds[1] + random.random(200) * 11_000
+    x[100:120], y[100:120] = x[:20], y[:20]
+    points, classes = np.array(shapely.points(x, y)), random.integers(0, 2, 200)
+    first, _ = take(grid, list(points), classes.tolist())
+    order = random.permutation(200)
+    second, _ = take(grid, list(points[order]), classes[order].tolist())
+    for name in ("codes", "classes", "x", "y"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    np.testing.assert_array_equal(classes[first.features], classes[order][second.features])
+    assert first.warnings == second.warnings and len(first.warnings) > 0
+
+
+def test_known_codes_are_not_read_again() -> None:
+    grid, known = NORTH_UP, {}
+    x, y = np.array([1505.0, 1605.0, 9005.0]), np.array([8505.0, 8505.0, 8505.0])
+    source = Positions(grid)
+
+    def taken(count: int) -> sampling.Sample:
+        labels = labels_of(list(shapely.points(x[:count], y[:count])), [0, 1, 1][:count])
+        return sample_labels(source, labels, 0, 1, Progress(), known)
+
+    first = taken(2)
+    assert len(source.windows) == 1 and len(known) == 2
+    np.testing.assert_array_equal(taken(2).codes, first.codes)
+    assert len(source.windows) == 1, "nothing was read"
+    both = taken(3)
+    assert len(source.windows) == 2 and source.windows[1].col_off == 512, "only the block of the new one"
+    np.testing.assert_array_equal(both.codes, [[49, 50], [49, 60], [49, 0]])
+    source.grid = SOUTH_UP
+    np.testing.assert_array_equal(sample_labels(source, labels_of([shapely.Point(1505, -1505)], [0]), 0, 1, Progress(),
+                                                known).codes, first.codes[:1])
+    assert len(source.windows) == 2, "what is known of a pixel goes by its place in the file"

@@ -215,6 +215,47 @@ def test_polygons_in_another_crs(tmp_path: Path, tiles: Path, write_features: Ma
     assert trained["random"]["folds"] == 10 and trained["random"]["pooled_f1"] > 0.8
 
 
+@pytest.mark.parametrize("kind", ["points", "polygons"])
+def test_the_order_of_labels_does_not_matter(
+    tmp_path: Path, tiles: Path, write_features: Make, grid: Grid, scene: Scene, kind: str
+) -> None:
+    random = np.random.default_rng(8)
+    rows, columns = random.integers(0, grid.height, 90), random.integers(0, grid.width, 90)
+    x, y = grid.transform.c + 10 * columns + 5, grid.transform.f + 10 * rows + 5
+    labels = shapely.points(x, y) if kind == "points" else shapely.box(x - 12, y - 12, x + 12, y + 12)
+    classes = np.where(scene[1][rows, columns] == 2, "change", "other")
+    results, models = [], []
+    for number in range(3):
+        order = random.permutation(90) if number else np.arange(90)
+        path = write_features(tmp_path / f"{number}.gpkg", labels[order], {"label": classes[order].tolist()},
+                              grid.crs.to_wkt())
+        results.append(train(tiles, path, tmp_path / f"{number}.json"))
+        models.append(load_model(tmp_path / f"{number}.json"))
+        del results[-1]["model"]
+    assert results[0]["random"] and results[0]["c"] != 1.0
+    assert results[0] == results[1] == results[2]
+    assert models[0].weights == models[1].weights == models[2].weights and models[0].bias == models[1].bias
+
+
+def test_features_are_regularised_in_the_scale_of_the_area(
+    tmp_path: Path, tiles: Path, write_points: Make, grid: Grid, scene: Scene
+) -> None:
+    """Codes over their deviation everywhere (here 30), not over that of a few labels: scikit-learn's model of these."""
+    from sklearn.linear_model import LogisticRegression
+
+    random = np.random.default_rng(6)
+    rows, columns = random.integers(0, 190, 12), random.integers(0, grid.width, 12)
+    changed = scene[1][rows, columns] == 2
+    labels = write_points(tmp_path / "l.gpkg", grid, rows, columns, np.where(changed, "change", "other").tolist())
+    train(tiles, labels, tmp_path / "m.json")
+    codes = scene[0][:, rows, columns].T.astype(float)
+    reference = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(codes / 30, changed)
+    model = load_model(tmp_path / "m.json")
+    assert model.c == 1.0
+    np.testing.assert_allclose(model.weights, reference.coef_ / 30, rtol=1e-5)
+    np.testing.assert_allclose(model.bias, reference.intercept_, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("names", "wanted", "expected"), [
     (("change", "nochange"), "", 0), (("change", "no change"), "", 0), (("No-Change", "deforested"), "", 1),
     (("0", "1"), "", 1), (("a", "b"), "", 1), (("a", "b"), "a", 0), (("background", "other"), "", 1),

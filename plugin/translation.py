@@ -1,4 +1,4 @@
-"""The words of layers in the user's language."""
+"""What the user reads, in their language."""
 
 from __future__ import annotations
 
