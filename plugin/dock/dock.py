@@ -105,7 +105,7 @@ class BitscapeDock(QgsDockWidget):
     def close_session(self) -> None:
         """End everything: QGIS is closing, or the plugin is switched off."""
         self.project.writeProject.disconnect(self.remember)
-        self.project.aboutToBeCleared.disconnect(self._cleared)
+        self.project.cleared.disconnect(self._cleared)
         self.project.readProject.disconnect(self._read)
         self.leave_tool()
         self.run.stop()
@@ -240,7 +240,7 @@ class BitscapeDock(QgsDockWidget):
         self.view.extrapolated_toggled.connect(loop.set_extrapolated)
         self.view.class_shown.connect(self._show_score_of)
         self.project.writeProject.connect(self.remember)
-        self.project.aboutToBeCleared.connect(self._cleared)
+        self.project.cleared.connect(self._cleared)
         self.project.readProject.connect(self._read)
         self._enable()
         self._show_class(session.chosen)

@@ -22,7 +22,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt import sip
-from qgis.PyQt.QtCore import QObject, pyqtSignal
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from ...processing.errors import BitscapeError, InputError
 from ..layers.aoi_layer import AoiLayer
@@ -61,6 +61,7 @@ class Session(QObject):
         self.chosen = ""
         self.image_date: Callable[[], str] = lambda: ""
         self._coverage: Optional[Coverage] = None
+        self._removed = False
         self._table = ClassTable.change_detection()
         project.layersWillBeRemoved.connect(self._on_layers_removed)
 
@@ -185,6 +186,7 @@ class Session(QObject):
     def forget(self) -> None:
         """Let go of everything: the project is another one. Files stay as they are."""
         self._drop_labels()
+        self._removed = False
         self.aoi, self.limit_to_aoi = None, False
         self._table = ClassTable.change_detection()
         self.set_tiles(None)
@@ -311,10 +313,17 @@ class Session(QObject):
         if self.labels is not None and (sip.isdeleted(self.labels.layer) or self.labels.layer.id() in ids):
             self._table = self.labels.table
             self._drop_labels()
-            self.said.emit(tr("The label layer was removed from the project; its file is untouched."), INFO)
+            self._removed = True
+            QTimer.singleShot(0, self._say_removed)
             self.labels_changed.emit()
         if self.aoi is not None and (sip.isdeleted(self.aoi.layer) or self.aoi.layer.id() in ids):
             self.set_aoi(None)
+
+    def _say_removed(self) -> None:
+        """Unless all layers went because the project did."""
+        if self._removed:
+            self._removed = False
+            self.said.emit(tr("The label layer was removed from the project; its file is untouched."), INFO)
 
     def _choose_first(self) -> None:
         if self.table.by_code(self.chosen) is None:

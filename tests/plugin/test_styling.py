@@ -61,7 +61,7 @@ def is_like(colour: QColor, wanted: str, alpha: float) -> bool:
     return near and abs(colour.alphaF() - alpha) < 0.02
 
 
-def test_score_goes_from_faint_blue_through_white_to_orange_and_shows_nothing_where_nothing_is_known(tmp_path: Path) -> None:
+def test_score_goes_from_faint_blue_to_orange_and_shows_nothing_where_nothing_is_known(tmp_path: Path) -> None:
     path = write(tmp_path / "score.tif", np.array([[[0, 127], [254, 255]]], np.uint8), 255)
     styling.style_score(path, "0 · unlike <a & b>", "1 · like <a & b>")
     layer = load(path)
