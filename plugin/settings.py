@@ -50,6 +50,16 @@ def read(setting: Setting) -> Value:
         return setting.default
 
 
+def threads() -> int:
+    """Threads the backend may use; 0: one for each core."""
+    return max(0, int(read(THREADS)))
+
+
+def scheduler() -> str:
+    """The address of the dask scheduler, or ""."""
+    return str(read(SCHEDULER)).strip()
+
+
 def write(setting: Setting, value: Value) -> None:
     """Keep a value."""
     QgsSettings().setValue(PREFIX + setting.key, type(setting.default)(value))

@@ -20,9 +20,10 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import Entry, class_colours, style_classes, style_score
+from ..settings import scheduler, threads
 from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, scheduler, threads
+from .base import BitscapeAlgorithm, beside
 
 SQUARE_METRES_PER_HECTARE = 10_000
 FAINT = 70

@@ -18,7 +18,6 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.utils import iface
 
 from ...processing.errors import BitscapeError, Cancelled
-from .. import settings
 from ..backend.client import Client
 from ..backend.environment import ROOT, backend_python
 from ..translation import tr
@@ -130,16 +129,6 @@ def _hear_signals() -> None:
     application = QCoreApplication.instance()
     if iface is None and application is not None and QThread.currentThread() == application.thread():
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-
-
-def threads() -> int:
-    """Threads the backend may use, by the settings; 0: one for each core."""
-    return max(0, int(settings.read(settings.THREADS)))
-
-
-def scheduler() -> str:
-    """The address of the dask scheduler in the settings, or ""."""
-    return str(settings.read(settings.SCHEDULER)).strip()
 
 
 def beside(feedback: QgsProcessingFeedback, write: Callable[..., None], *arguments: Any) -> None:

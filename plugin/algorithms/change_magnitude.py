@@ -21,9 +21,10 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_magnitude
+from ..settings import scheduler, threads
 from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, scheduler, threads
+from .base import BitscapeAlgorithm, beside
 from .parameters import OptionalRasterFiles, RasterFiles
 
 MAPPINGS = ("auto", "alphaearth", "linear", "none")

@@ -23,8 +23,9 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import entries_in, write_metadata
 from ..layers.styling import style_classes, style_labels, style_sentinel2
+from ..settings import threads
 from ..translation import tr
-from .base import BitscapeAlgorithm, beside, threads
+from .base import BitscapeAlgorithm, beside
 
 
 class CreateSampleData(BitscapeAlgorithm):

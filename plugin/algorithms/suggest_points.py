@@ -23,9 +23,10 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.styling import TEMPLATES, sidecar
+from ..settings import threads
 from ..translation import tr
 from . import sources
-from .base import BitscapeAlgorithm, beside, threads
+from .base import BitscapeAlgorithm, beside
 
 MOST = 1000
 

@@ -20,9 +20,10 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
+from ..settings import threads
 from ..translation import tr
 from . import figures, sources
-from .base import BitscapeAlgorithm, threads
+from .base import BitscapeAlgorithm
 
 CLASS_WEIGHTS = ("none", "balanced")
 

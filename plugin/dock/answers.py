@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, QTimer
 
 from ..translation import tr
 from .charts import ChartsPanel
@@ -12,6 +12,9 @@ from .guidance_panel import GuidancePanel
 from .live_loop import LiveLoop
 from .session import Session
 from .view_panel import ViewPanel
+
+CHARTS_AFTER = 120
+"""Milliseconds from an answer to its charts: the map is drawn first, and one drawing serves map and validation."""
 
 
 class Answers(QObject):
@@ -25,6 +28,10 @@ class Answers(QObject):
         self._session, self._guidance, self._charts, self._view = session, guidance, charts, view
         self._map: dict[str, Any] = {}
         self._validation: dict[str, Any] = {}
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(CHARTS_AFTER)
+        self._soon.timeout.connect(self._show_charts)
         loop.answered.connect(self._on_map)
         loop.validated.connect(self._on_validation)
         loop.curve_ready.connect(self._on_curve)
@@ -42,7 +49,7 @@ class Answers(QObject):
             else tr("Choose data, then label a few places of each class."))
         self._guidance.show_warnings([], self._session.table)
         self._on_curve({})
-        self._show_charts()
+        self._show_charts_soon()
 
     def _on_map(self, result: dict[str, Any]) -> None:
         self._map = result
@@ -50,13 +57,13 @@ class Answers(QObject):
         names = model["class_names"] if model else []
         table = self._session.table
         self._view.set_classes([(code, _name(table, code)) for code in names])
-        self._show_charts()
+        self._show_charts_soon()
         self._show_warnings()
 
     def _on_validation(self, result: dict[str, Any]) -> None:
         self._validation = result
         self._guidance.show_validation(result, len(self._session.training), self._session.table)
-        self._show_charts()
+        self._show_charts_soon()
         self._show_warnings()
 
     def _on_curve(self, result: dict[str, Any]) -> None:
@@ -74,6 +81,10 @@ class Answers(QObject):
             share = drawn["extrapolated"] / max(drawn["covered"], 1)
             warnings.append(tr("{0:.0%} of the visible map is unlike every label").format(share))
         self._guidance.show_warnings(warnings, self._session.table)
+
+    def _show_charts_soon(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _show_charts(self) -> None:
         charts, table, validation = self._charts, self._session.table, self._validation

@@ -5,6 +5,7 @@ Nothing waits here. Answers carry the token of what was asked; those to older qu
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Optional
@@ -17,6 +18,7 @@ from ...processing.errors import BitscapeError
 from ..backend.resident import Resident
 from ..layers.live_layers import LiveLayers
 from ..layers.score_views import SCORE
+from ..settings import threads
 from ..translation import tr
 from .session import WARNING, Session
 from .tiles_info import TilesInfo
@@ -84,7 +86,7 @@ class LiveLoop(QObject):
         self.resident.cancel(CURVE)
         self.ask_map()
         if self.session.tiles is not None and self.session.training:
-            self._submit(VALIDATION, "livevalidation", self._clicks())
+            self._submit(VALIDATION, "livevalidation", {**self._clicks(), "threads": spare_threads()})
             if self.with_curve:
                 self._still.start()
         else:
@@ -268,6 +270,11 @@ class LiveLoop(QObject):
             CURVE: tr("Learning curve…"), SUGGESTION: tr("Looking for the next point…"),
         }
         self.working.emit(words.get(channel, ""))
+
+
+def spare_threads() -> int:
+    """Threads for what goes on while QGIS draws the map: all but one, within what the settings allow."""
+    return max(1, min(threads() or (os.cpu_count() or 1), (os.cpu_count() or 1) - 1))
 
 
 def folder_for(tiles: TilesInfo) -> Path:

@@ -27,9 +27,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ...processing.errors import BitscapeError
-from ..algorithms.base import threads
 from ..backend.resident import Resident
 from ..layers.label_exchange import export_labels
+from ..settings import threads
 from ..translation import tr
 from . import map_plan
 from .background import BackgroundRun, Step

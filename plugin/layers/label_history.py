@@ -123,7 +123,7 @@ class LabelHistory(QObject):
     fids have become; where one was changed elsewhere, what is still possible is done and the text says so.
 
     Everything raises BitscapeError only; a step that fails stays where it was. ``changed`` follows every change of the
-    labels, the classes or the stack made here.
+    labels, the classes or what can be undone that is made here.
     """
 
     changed = pyqtSignal()
@@ -193,7 +193,6 @@ class LabelHistory(QObject):
         stroke, self._stroke = self._stroke, None
         if stroke is not None and stroke.deeds:
             self._push(stroke)
-            self.changed.emit()
 
     def undo(self) -> str:
         """Take the last step back; what it was, in words, or "" if there is none."""

@@ -136,16 +136,15 @@ class LiveLayers(QObject):
     def _style(self, layer: QgsRasterLayer) -> None:
         """Set the renderer where the look has changed; what the user changed by hand stays until then."""
         look = (layer.id(), self.view, self.threshold if self.view == "classes" else None, tuple(self._names),
-                self._shown, self._table)
+                self._shown, self._table, self.opacity)
         if look != self._look:
-            made = renderer(self.view, layer.dataProvider(), self._table, self._names, self._shown, self.threshold)
-            made.setOpacity(self.opacity)
+            made = renderer(
+                self.view, layer.dataProvider(), self._table, self._names, self._shown, self.threshold, self.opacity)
+            if layer.renderer() is not None:
+                made.setOpacity(layer.renderer().opacity())
             layer.setRenderer(made)
             layer.emitStyleChanged()
             self._look = look
-        elif layer.renderer() is not None and layer.renderer().opacity() != self.opacity:
-            layer.renderer().setOpacity(self.opacity)
-            layer.emitStyleChanged()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from .crossvalidation import choose_c
 from .folds import inner_folds
 from .hatching import hatch
 from .opened import OpenTiles, opened
-from .scoring import CODE_NODATA, NODATA, score_classes, score_positive
+from .scoring import CODE_NODATA, NODATA, count_values, score_classes, score_positive
 from .train import fit_codes
 from .view import Seen, View
 
@@ -181,14 +181,15 @@ def _draw(
         screen, pattern = hatch(view, seen.grid, unknown if inside is None else unknown & inside, far)
         write_snapshot(request.hatching, screen, pattern[None], 0, ["hatching"], progress)
     watch.lap("write")
-    counted = inside if inside is not None else np.ones_like(unknown)
-    histogram = np.zeros(256, np.int64) if bands is None else np.bincount(bands[0].ravel(), minlength=256)
+    histogram = np.zeros(256, np.int64) if bands is None else count_values(bands[0].ravel())
+    counted = unknown.size if inside is None else int(np.count_nonzero(inside))
+    not_known = int(np.count_nonzero(unknown if inside is None else unknown & inside))
     result = Drawn(
         score=request.score if bands is not None else None, hatching=request.hatching,
         shown="" if model is None else model.positive_class or _shown_name(model, request.shown), level=seen.level,
         pixel=min(seen.grid.pixel_size), histogram=histogram[:SCORES].tolist(),
         class_pixels={} if bands is None or model is None else _class_pixels(bands, model),
-        covered=int(np.count_nonzero(~unknown & counted)), unknown=int(np.count_nonzero(unknown & counted)),
+        covered=counted - not_known, unknown=not_known,
         extrapolated=None if far is None else int(np.count_nonzero(far)),
     )
     watch.lap("count")
@@ -228,7 +229,7 @@ def _class_pixels(bands: NDArray[np.uint8], model: Fitted) -> dict[str, int]:
     """Pixels by class of more than two; of two the histogram tells, at any threshold."""
     if len(bands) == 1:
         return {}
-    counts = np.bincount(bands[1].ravel(), minlength=256)
+    counts = count_values(bands[1].ravel())
     return {name: int(counts[number]) for number, name in enumerate(model.class_names, 1)}
 
 

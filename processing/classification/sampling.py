@@ -225,6 +225,8 @@ def _read_blocks(tiles: CodeSource, pixels: Pixels, threads: int, progress: Prog
     order = np.argsort(blocks, kind="stable")
     starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))
     members = np.split(order, starts[1:])
+    if len(members) == 1:  # a click: here, where the file is open already
+        return _read_block(tiles, pixels, order)[np.argsort(order)]
     with open_executor(threads) as executor:
         ahead = 2 * (threads or cores())
         gathered: Iterator[NDArray[np.int8]] = in_order(

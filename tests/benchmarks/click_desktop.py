@@ -113,6 +113,7 @@ def session() -> None:
         from bitscape.plugin.backend import resident
 
         resident.Client = partial(resident.Client, worker=Path(PLAN["worker"]))
+    iface.newProject(False)  # no welcome page over the map
     board = dock()
     fit_canvas()
     board.data.open(Path(PLAN["tiles"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitscape.processing.classification.scoring import score_classes, score_positive
+from bitscape.processing.classification.scoring import count_values, score_classes, score_positive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +47,12 @@ def test_class_scores_are_within_one(seed: int, k: int, pixels: int, total: int,
     clear = best[1] - best[0] > 1e-3 * (1 + np.abs(best[1]))
     assert (classes[covered][clear] == logits.argmax(axis=0)[covered][clear] + 1).all()
     assert (scores.max(axis=0)[covered] == scores[classes[covered] - 1, covered]).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 100_003])
+def test_values_are_counted(size: int) -> None:
+    values = np.random.default_rng(size).integers(0, 256, size, np.uint8) // 3 * 3
+    assert np.array_equal(count_values(values), np.bincount(values, minlength=256))
 
 
 def test_the_score_never_falls_as_the_logit_rises() -> None:
