@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .stratified import stratified, stratified_groups
+
 FOLDS, FEWER_FOLDS = 10, 5
 INNER_FOLDS = 5
 LABELS_TO_CHOOSE_C = 2 * INNER_FOLDS
@@ -102,20 +104,14 @@ def inner_folds(classes: NDArray[np.int64], features: NDArray[np.int64], seed: i
 
 def _split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64] | None:
     """Stratified folds of whole groups that all hold every class, or None."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     if _rarest(rows, groups)[0] < count:
         return None
     groups = _by_first_row(groups)
     alone = len(np.unique(groups)) == len(groups)
     total = len(rows.names)
     for attempt in range(seed, seed + ATTEMPTS):
-        kind = StratifiedKFold if alone else StratifiedGroupKFold
-        numbers = np.empty(len(groups), np.int64)
-        for number, (_, test) in enumerate(
-            kind(count, shuffle=True, random_state=attempt).split(groups, rows.classes, None if alone else groups)
-        ):
-            numbers[test] = number
+        numbers = stratified(rows.classes, count, attempt) if alone else stratified_groups(
+            rows.classes, groups, count, attempt)
         held = np.zeros((count, total), np.int64)
         np.add.at(held, (numbers, rows.classes), 1)
         if held.min() > 0:
