@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs through apt what is missing of QGIS, a Python for .venv and, for tests, pytest and a virtual display.
+# Installs through apt what is missing of QGIS, pyqtgraph, a Python for .venv and, for tests, pytest and a virtual display.
 # Where there is no apt, or no way to become root, it says what is missing. Usage: install_packages.sh demo|test
 source "$(dirname "$0")/common.sh"
 purpose=${1:?demo or test}
@@ -7,6 +7,11 @@ missing=()
 
 if ! find_qgis_process >/dev/null; then missing+=(qgis python3-qgis); elif ! qgis_python >/dev/null; then
     missing+=(python3-qgis)
+fi
+# The dock's charts; without them it works and says so, so where there is no apt nobody has to go and find them.
+if command -v apt-get >/dev/null && ! "$(qgis_python || echo /usr/bin/python3)" -c \
+    'import importlib.util, sys; sys.exit(importlib.util.find_spec("pyqtgraph") is None)' 2>/dev/null; then
+    missing+=(python3-pyqtgraph)
 fi
 # .venv wants a Python of at least 3.11 that can make environments.
 if [ ! -e .venv/installed ] && ! scripts/find_python.sh >/dev/null; then missing+=(python3-venv); fi

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -49,7 +49,15 @@ class BuildPlan:
     @property
     def outputs(self) -> list[Path]:
         """The files that are made."""
-        return [self.tiles, self.picture, *([self.magnitude] if self.magnitude is not None else [])]
+        compared = [self.magnitude] if self.magnitude is not None else []
+        return [self.tiles, self.picture, *compared, *([self.reference_magnitude] if self.reference_magnitude else [])]
+
+    @property
+    def reference_magnitude(self) -> Optional[Path]:
+        """The map of the years without change, if they are given."""
+        if self.magnitude is None or not self.reference:
+            return None
+        return self.magnitude.with_name(f"{self.magnitude.stem}_reference.tif")
 
     def steps(self, project: QgsProject) -> list[Step]:
         """The algorithms to run; their pictures are loaded into ``project``."""
@@ -67,15 +75,16 @@ class BuildPlan:
                 "INPUT": [str(self.rasters[0]), str(self.rasters[-1])], "WARP": self.warp,
                 "DATES": f"{self.dates[0]},{self.dates[-1]}", "OUTPUT": shown(self.magnitude),
             }
-            if self.reference:
+            if self.reference_magnitude is not None:
                 given["REFERENCE"] = [str(path) for path in self.reference]
+                given["REFERENCE_OUTPUT"] = shown(self.reference_magnitude)
             steps.append(Step(MAGNITUDE, given, tr("Comparing the dates"), 1 / MAGNITUDE_RATE))
         return steps
 
     def bytes(self, pixels: int) -> float:
         """About how much all files will take."""
         return pixels * (COMPONENTS * COMPRESSED * OVERVIEWS + PICTURE_BYTES
-                         + (MAGNITUDE_BYTES if self.magnitude is not None else 0))
+                         + MAGNITUDE_BYTES * ((self.magnitude is not None) + (self.reference_magnitude is not None)))
 
     def seconds(self, pixels: int, bands: int, speed: float = 1.0) -> float:
         """About how long it will take; ``speed``: of this computer, against the stated rates."""
@@ -84,6 +93,14 @@ class BuildPlan:
         if self.magnitude is not None:
             seconds += STARTING + values * (4 if self.reference else 2) / MAGNITUDE_RATE / speed
         return seconds
+
+
+def compared(results: Mapping[str, Any]) -> str:
+    """What the comparison with years without change says, from the results of the last step; "" if there was none."""
+    if "SHARE_ABOVE_REFERENCE" not in results:
+        return ""
+    return tr("{0:.1%} of the map differ by more than {1:.2f}; in the years without change 1% did.").format(
+        results["SHARE_ABOVE_REFERENCE"], results["REFERENCE_P99"])
 
 
 def free_tiles(rasters: Sequence[Path], dates: Sequence[str]) -> Path:

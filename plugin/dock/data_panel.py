@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from qgis.core import QgsMimeDataUtils
 from qgis.PyQt.QtCore import QMimeData
@@ -98,7 +98,7 @@ class DataPanel(QWidget):
         if sample.is_built:
             self._show_sample(sample)
             return
-        self._start(sample.steps(self._session.project), sample.made, False, lambda: self._show_sample(sample))
+        self._start(sample.steps(self._session.project), sample.made, False, lambda _: self._show_sample(sample))
 
     def build(self, plan: BuildPlan) -> None:
         """Build tiles, and then open them; nothing while a run goes on."""
@@ -110,12 +110,14 @@ class DataPanel(QWidget):
             return
         header = self.form.headers[0] if self.form.headers else None
 
-        def finish() -> None:
+        def finish(results: Mapping[str, Any]) -> None:
             if header is not None and self.status.seconds >= SHORTEST:
                 stated = plan.seconds(header.width * header.height, header.bands)
                 self.form.speed = stated / self.status.seconds
             self.form.clear()
             self.open(plan.tiles)
+            if found := build_plan.compared(results):
+                self.status.end(found)
 
         self._start(plan.steps(self._session.project), plan.outputs, True, finish)
 
@@ -192,25 +194,27 @@ class DataPanel(QWidget):
         self.form.clear()
         self._say()
 
-    def _start(self, steps: list[Step], made: list[Path], loads: bool, then: Callable[[], None]) -> None:
+    def _start(
+        self, steps: list[Step], made: list[Path], loads: bool, then: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         group = self._session.group if loads else None
         run = BackgroundRun(steps, self._session.project, group, made, self)
         self._run = run
         self.status.follow(run)
-        run.finished.connect(lambda _: self._on_finished(then))
+        run.finished.connect(lambda results: self._on_finished(then, results))
         run.failed.connect(lambda text: self._on_ended(failed(text)))
         run.cancelled.connect(lambda: self._on_ended(tr("Cancelled; nothing was left behind.")))
         self._say()
         run.start()
 
-    def _on_finished(self, then: Callable[[], None]) -> None:
+    def _on_finished(self, then: Callable[[Mapping[str, Any]], None], results: Mapping[str, Any]) -> None:
         closed = self._run is not None and self._run.project_closed
         self._drop_run()
         if closed:
             self._dismiss()
             self.status.end(tr("The project was closed meanwhile. What was made is on the disk: open the tiles."))
         else:
-            then()
+            then(results)
         self._say()
 
     def _on_ended(self, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle
+from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle, QgsUnitTypes
 
 from ..translation import tr
 
@@ -63,8 +63,9 @@ class TilesInfo:
     def sentence(self) -> str:
         """What they are, in one line."""
         what = ", ".join(self.products) or tr("embeddings")
-        return tr("{0} {1}: {2} components, {3}, {4:.3g} Mpx of {5:g} m or units").format(
-            what, self.period, self.count, self.crs_name, self.megapixels, self.pixel)
+        unit = QgsUnitTypes.toAbbreviatedString(self.crs.mapUnits()) if self.crs.isValid() else ""
+        return tr("{0} {1}: {2} components, {3}, {4:.3g} Mpx of {5:g} {6}").format(
+            what, self.period, self.count, self.crs_name, self.megapixels, self.pixel, unit).rstrip()
 
     @property
     def labels_path(self) -> Path:

@@ -53,23 +53,37 @@ def test_processing_imports_nothing_of_qgis(path: Path) -> None:
         assert name.split(".")[0] != "processing", f"{name} would be QGIS's package"
 
 
-def test_folders_of_processing_form_a_tree() -> None:
-    """grids ← embeddings ← the rest: no circles, and the foundations know nothing of what stands on them."""
+def uses_of_folders(top: str) -> dict[str, set[str]]:
+    """Folder below ``top`` → the others it imports from; there is no circle among them."""
     uses: dict[str, set[str]] = {}
-    for path in modules("processing"):
-        parts = path.relative_to(ROOT / "processing").parts
+    for path in modules(top):
+        parts = path.relative_to(ROOT / top).parts
         if len(parts) < 2:
             continue
-        found = {name.split(".")[2] for name in imports(path) if name.startswith("bitscape.processing.")}
-        folders = {name for name in found if (ROOT / "processing" / name).is_dir()}
+        found = {name.split(".")[2] for name in imports(path) if name.startswith(f"bitscape.{top}.")}
+        folders = {name for name in found if (ROOT / top / name).is_dir()}
         uses.setdefault(parts[0], set()).update(folders - {parts[0]})
-    assert uses["grids"] == set()
-    assert uses["embeddings"] <= {"grids"}
     done: set[str] = set()
     while len(done) < len(uses):
         ready = {folder for folder, needs in uses.items() if folder not in done and needs <= done}
         assert ready, f"a circle among {sorted(set(uses) - done)}: {uses}"
         done |= ready
+    return uses
+
+
+def test_folders_of_processing_form_a_tree() -> None:
+    """grids ← embeddings ← the rest: the foundations know nothing of what stands on them."""
+    uses = uses_of_folders("processing")
+    assert uses["grids"] == set()
+    assert uses["embeddings"] <= {"grids"}
+
+
+def test_folders_of_the_plugin_form_a_tree() -> None:
+    """layers and backend ← canvas and algorithms ← dock."""
+    uses = uses_of_folders("plugin")
+    assert uses["layers"] == uses["backend"] == set()
+    assert uses["canvas"] <= {"layers"}
+    assert "dock" not in uses["algorithms"]
 
 
 def test_protocol_and_errors_need_only_the_standard_library() -> None:

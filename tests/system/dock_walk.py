@@ -106,9 +106,8 @@ def open_demo() -> Any:
     wait(500)
     until(lambda: "numpy" in board.backend.text, 60)
     screenshot("dock_nothing_loaded")
-    for layer in QgsProject.instance().mapLayers().values():
-        node = QgsProject.instance().layerTreeRoot().findLayer(layer.id())
-        node.setItemVisibilityChecked(layer.name().startswith("Picture "))
+    project = QgsProject.instance()
+    project.mapThemeCollection().applyTheme("2024", project.layerTreeRoot(), iface.layerTreeView().layerTreeModel())
     board.data.open(Path(PLAN["tiles"]))
     until(lambda: board.session.tiles, 60)
     settle()

@@ -13,7 +13,8 @@ from bitscape.tests.system.qgis_run import Qgis
 from bitscape.tests.system.rasters import Placement, pixels
 from bitscape.tests.system.sample import Sample
 
-ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier")
+ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
+              "changemagnitude")
 
 
 def ask(qgis: Qgis, *words: str) -> str:

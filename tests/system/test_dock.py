@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,22 @@ def test_screenshots_show_something(walk: dict[str, Any]) -> None:
                  "area", "before_run", "done"):
         values = pixels(SCREENSHOTS / f"dock_{name}.png")[:3]
         assert values.std() > 10, name
+
+
+def test_from_two_rasters_to_the_picture_before_the_first_click(
+    qgis: Qgis, sample: Sample, tmp_path: Path
+) -> None:
+    embeddings = [shutil.copy(path, tmp_path) for path in sample.embeddings]
+    reference = shutil.copy(sample.embeddings[0], tmp_path / "embeddings_2019.tif")
+    found = Desktop(qgis.environment, tmp_path, "dock_begin.py", embeddings=embeddings, reference=reference).finish()
+    assert found["exceptions"] == []
+    assert [entry for entry in found["messages"] if entry[0] == "Python error"] == []
+    assert found["shown"] == [True, True] and found["hidden"] == [False, False]
+    assert found["cost"].startswith("About ")
+    assert Path(found["tiles"]).is_file() and Path(found["tiles"]).parent == tmp_path
+    assert sum("magnitude" in name.lower() for name in found["layers"]) == 2, "the dates, and the year without change"
+    assert "in the years without change 1% did" in found["compared"]
+    assert found["blocked"][0] < 500, found["blocked"][1]
+    assert eventually(lambda: not qgis.backends(), 10)
+    for name in ("build_form", "magnitude"):
+        assert pixels(SCREENSHOTS / f"dock_{name}.png")[:3].std() > 10, name
