@@ -63,14 +63,11 @@ class ApplyClassifier(BitscapeAlgorithm):
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        area = sources.labels(self, parameters, "AOI", context)
         box, crs = sources.extent(self, parameters, "EXTENT", context)
         self._request = {
             "tiles": sources.files(parameters, "INPUT", context),
             "model": sources.absolute(self.parameterAsFile(parameters, "MODEL", context)),
-            "aoi": area.path or None,
-            "aoi_layer": area.layer,
-            "aoi_crs": area.crs,
+            **sources.area(self, parameters, context),
             "extent": box,
             "extent_crs": crs,
             "threads": threads(),

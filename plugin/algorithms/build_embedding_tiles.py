@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -12,28 +10,23 @@ from qgis.core import (
     QgsProcessingOutputFile,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
-    QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
-    QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterString,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_coverage, style_picture
-from ..settings import scheduler, threads
 from ..translation import tr
-from . import sources
+from . import dated_rasters, sources
 from .base import BitscapeAlgorithm, beside
 from .parameters import RasterFiles
 
 FEATURES = ("difference", "single", "side_by_side", "first_and_difference")
-MAPPINGS = ("auto", "alphaearth", "linear", "none")
 MAX_COMPONENTS = 4096
 
 
@@ -58,17 +51,10 @@ class BuildEmbeddingTiles(BitscapeAlgorithm):
             tr("Difference: each later date minus the one before"), tr("One date"), tr("All dates side by side"),
             tr("First date and differences"),
         ], defaultValue=0))
-        self.add(QgsProcessingParameterEnum("MAPPING", tr("Value mapping"), [
-            tr("Detect"), tr("AlphaEarth power mapping"), tr("Linear"), tr("None: values as they are"),
-        ], defaultValue=0), tr("How stored numbers become vectors. The log says what was detected and why."))
+        dated_rasters.add_mapping(self)
         self.add(QgsProcessingParameterNumber("COMPONENTS", tr("Components (bytes per pixel; 0 = all)"), number, 8,
                                               minValue=0, maxValue=MAX_COMPONENTS))
-        self.add(QgsProcessingParameterString("DATES", tr("Names of the dates, separated by commas"), optional=True),
-                 tr("For example 2020, 2024. Without it: the years in tags or file names."))
-        self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
-                 tr("Whole pixels of the first raster's grid that it touches; without it all of them."))
-        self.add(QgsProcessingParameterBoolean("WARP", tr("Warp later dates onto the first date's grid"), False),
-                 tr("Nearest neighbour. Without it, rasters on different grids are refused."))
+        dated_rasters.add_dates_and_grid(self)
         text = tr("Existing basis (.basis.json)")
         self.add(QgsProcessingParameterFile("BASIS", text, extension="json", optional=True),
                  tr("Project onto it instead of fitting one, so that a model trained on its tiles applies here."))
@@ -85,29 +71,19 @@ class BuildEmbeddingTiles(BitscapeAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("COVERED_PIXELS", tr("Pixels with data at all dates")))
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        for path in sources.files(parameters, "INPUT", context):
-            if not sources.is_virtual(path) and not Path(path).exists():
-                return False, tr("{0} does not exist.").format(path)
+        if said := dated_rasters.missing(parameters, ("INPUT",), context):
+            return False, said
         return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        box, crs = sources.extent(self, parameters, "EXTENT", context)
-        dates = self.parameterAsString(parameters, "DATES", context)
         self._request = {
-            "inputs": sources.files(parameters, "INPUT", context),
+            **dated_rasters.request(self, parameters, context),
             "features": FEATURES[self.parameterAsEnum(parameters, "FEATURES", context)],
-            "mapping": MAPPINGS[self.parameterAsEnum(parameters, "MAPPING", context)],
             "components": self.parameterAsInt(parameters, "COMPONENTS", context),
-            "dates": [name for name in re.split(r"\s*[,;]\s*", dates.strip()) if name],
-            "extent": box,
-            "extent_crs": crs,
-            "warp": self.parameterAsBool(parameters, "WARP", context),
             "basis": sources.absolute(self.parameterAsFile(parameters, "BASIS", context)) or None,
             "seed": self.parameterAsInt(parameters, "SEED", context),
-            "threads": threads(),
-            "scheduler": scheduler(),
         }
         return True
 

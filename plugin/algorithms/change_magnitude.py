@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterEnum,
-    QgsProcessingParameterExtent,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterString,
 )
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_magnitude
-from ..settings import scheduler, threads
 from ..translation import tr
-from . import sources
+from . import dated_rasters, sources
 from .base import BitscapeAlgorithm, beside
 from .parameters import OptionalRasterFiles, RasterFiles
-
-MAPPINGS = ("auto", "alphaearth", "linear", "none")
 
 
 class ChangeMagnitude(BitscapeAlgorithm):
@@ -51,15 +42,8 @@ class ChangeMagnitude(BitscapeAlgorithm):
         self.add(OptionalRasterFiles("REFERENCE", tr("Reference: two dates between which nothing changed")),
                  tr("Nearby in time; one of them may be a date of the pair. The log says how much of the area changed "
                     "more than they differ."))
-        self.add(QgsProcessingParameterEnum("MAPPING", tr("Value mapping"), [
-            tr("Detect"), tr("AlphaEarth power mapping"), tr("Linear"), tr("None: values as they are"),
-        ], defaultValue=0), tr("How stored numbers become vectors. The log says what was detected and why."))
-        self.add(QgsProcessingParameterString("DATES", tr("Names of the dates, separated by commas"), optional=True),
-                 tr("For example 2020, 2024. Without it: the years in tags or file names."))
-        self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
-                 tr("Whole pixels of the first raster's grid that it touches; without it all of them."))
-        self.add(QgsProcessingParameterBoolean("WARP", tr("Warp later dates onto the first date's grid"), False),
-                 tr("Nearest neighbour. Without it, rasters on different grids are refused."), advanced=True)
+        dated_rasters.add_mapping(self)
+        dated_rasters.add_dates_and_grid(self, advanced=True)
         self.add(QgsProcessingParameterRasterDestination("OUTPUT", tr("Change magnitude")),
                  tr("0 to 254 for a magnitude of 0 to 1. 255: no data."))
         self.add(QgsProcessingParameterRasterDestination(
@@ -74,27 +58,16 @@ class ChangeMagnitude(BitscapeAlgorithm):
             self.addOutput(QgsProcessingOutputNumber(name, text))
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        for name in ("INPUT", "REFERENCE"):
-            for path in sources.files(parameters, name, context):
-                if not sources.is_virtual(path) and not Path(path).exists():
-                    return False, tr("{0} does not exist.").format(path)
+        if said := dated_rasters.missing(parameters, ("INPUT", "REFERENCE"), context):
+            return False, said
         return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        box, crs = sources.extent(self, parameters, "EXTENT", context)
-        dates = self.parameterAsString(parameters, "DATES", context)
         self._request = {
-            "inputs": sources.files(parameters, "INPUT", context),
+            **dated_rasters.request(self, parameters, context),
             "reference": sources.files(parameters, "REFERENCE", context),
-            "mapping": MAPPINGS[self.parameterAsEnum(parameters, "MAPPING", context)],
-            "dates": [name for name in re.split(r"\s*[,;]\s*", dates.strip()) if name],
-            "extent": box,
-            "extent_crs": crs,
-            "warp": self.parameterAsBool(parameters, "WARP", context),
-            "threads": threads(),
-            "scheduler": scheduler(),
         }
         return True
 

@@ -72,6 +72,26 @@ def labels(
     return Labels(_export(layer, request, context), "", "")
 
 
+def labels_and_classes(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, Any]:
+    """LABELS, CLASS_FIELD and POSITIVE_CLASS as parts of a request; without labels their path is ""."""
+    found = labels(algorithm, parameters, "LABELS", context)
+    return {
+        "labels": found.path, "layer": found.layer, "label_crs": found.crs,
+        "class_field": algorithm.parameterAsString(parameters, "CLASS_FIELD", context) or "label",
+        "positive_class": algorithm.parameterAsString(parameters, "POSITIVE_CLASS", context),
+    }
+
+
+def area(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, Any]:
+    """AOI as parts of a request."""
+    found = labels(algorithm, parameters, "AOI", context)
+    return {"aoi": found.path or None, "aoi_layer": found.layer, "aoi_crs": found.crs}
+
+
 def _stored(layer: QgsVectorLayer) -> Optional[tuple[str, str]]:
     """The file and its layer that hold exactly what QGIS shows; None where there is none."""
     own_crs = layer.dataProvider().crs()

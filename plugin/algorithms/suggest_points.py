@@ -75,20 +75,14 @@ class SuggestPoints(BitscapeAlgorithm):
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        labels = sources.labels(self, parameters, "LABELS", context)
-        area = sources.labels(self, parameters, "AOI", context)
+        taught = sources.labels_and_classes(self, parameters, context)
         model = self.parameterAsFile(parameters, "MODEL", context)
         self._request = {
             "tiles": sources.absolute(self.parameterAsFile(parameters, "INPUT", context)),
-            "labels": labels.path or None,
-            "layer": labels.layer,
-            "label_crs": labels.crs,
-            "class_field": self.parameterAsString(parameters, "CLASS_FIELD", context) or "label",
-            "positive_class": self.parameterAsString(parameters, "POSITIVE_CLASS", context),
+            **taught,
+            "labels": taught["labels"] or None,
             "model": sources.absolute(model) or None,
-            "aoi": area.path or None,
-            "aoi_layer": area.layer,
-            "aoi_crs": area.crs,
+            **sources.area(self, parameters, context),
             "count": self.parameterAsInt(parameters, "COUNT", context),
             "seed": self.parameterAsInt(parameters, "SEED", context),
             "threads": threads(),

@@ -71,18 +71,10 @@ class TrainClassifier(BitscapeAlgorithm):
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        labels = sources.labels(self, parameters, "LABELS", context)
-        area = sources.labels(self, parameters, "AOI", context)
         self._request = {
             "tiles": sources.absolute(self.parameterAsFile(parameters, "INPUT", context)),
-            "labels": labels.path,
-            "layer": labels.layer,
-            "label_crs": labels.crs,
-            "aoi": area.path or None,
-            "aoi_layer": area.layer,
-            "aoi_crs": area.crs,
-            "class_field": self.parameterAsString(parameters, "CLASS_FIELD", context) or "label",
-            "positive_class": self.parameterAsString(parameters, "POSITIVE_CLASS", context),
+            **sources.labels_and_classes(self, parameters, context),
+            **sources.area(self, parameters, context),
             "class_weights": CLASS_WEIGHTS[self.parameterAsEnum(parameters, "CLASS_WEIGHTS", context)],
             "block_size": self.parameterAsDouble(parameters, "BLOCK_SIZE", context),
             "seed": self.parameterAsInt(parameters, "SEED", context),
