@@ -25,6 +25,8 @@ class NextPoint(QObject):
         super().__init__(parent)
         self._canvas, self._session = canvas, session
         self._marker: Optional[QgsVertexMarker] = None
+        session.tiles_changed.connect(self.hide)
+        canvas.destinationCrsChanged.connect(self.hide)
 
     @property
     def place(self) -> Optional[QgsPointXY]:
@@ -48,8 +50,8 @@ class NextPoint(QObject):
         self._marker.setIconSize(22)
         self._marker.setPenWidth(3)
         self._marker.setCenter(place)
-        widest = ACROSS * tiles.pixel
-        if self._canvas.extent().width() > 2 * widest and self._canvas.mapSettings().destinationCrs() == tiles.crs:
+        widest = self._across(found, place)
+        if self._canvas.extent().width() > 2 * widest > 0:
             self._canvas.zoomByFactor(widest / self._canvas.extent().width())
         self._canvas.setCenter(place)
         self._canvas.refresh()
@@ -76,6 +78,12 @@ class NextPoint(QObject):
         if not self._canvas.extent().intersects(box):
             self._canvas.setExtent(box)
             self._canvas.refresh()
+
+    def _across(self, found: dict[str, Any], place: QgsPointXY) -> float:
+        """ACROSS pixels of the tiles at a point, in units of the map; 0 where that cannot be said."""
+        tiles = self._session.tiles
+        beside = self._on_map(QgsPointXY(found["x"] + tiles.pixel, found["y"])) if tiles is not None else None
+        return ACROSS * place.distance(beside) if beside is not None else 0
 
     def _on_map(self, point: QgsPointXY) -> Optional[QgsPointXY]:
         tiles, crs = self._session.tiles, self._canvas.mapSettings().destinationCrs()

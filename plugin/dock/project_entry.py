@@ -9,6 +9,8 @@ from typing import Optional
 
 from qgis.core import QgsProject
 
+from ..layers.score_views import CLASSES, SCORE, UNCERTAINTY
+
 SCOPE, KEY = "Bitscape", "/session"
 
 
@@ -44,11 +46,14 @@ class ProjectEntry:
         try:
             values = json.loads(text)
             known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
-            if any(not isinstance(value, type(getattr(cls, name))) for name, value in known.items()
-                   if name not in ("threshold", "opacity")):
-                return None
-            entry = cls(**{**known, "threshold": float(known.get("threshold", 0.5)),
-                           "opacity": float(known.get("opacity", 0.75))})
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        shares = {name: known.pop(name) for name in ("threshold", "opacity") if name in known}
+        if any(type(value) not in (int, float) or not 0 <= value <= 1 for value in shares.values()):
+            return None  # NaN too
+        if any(not isinstance(value, type(getattr(cls, name))) for name, value in known.items()):
+            return None
+        entry = cls(**known, **{name: float(value) for name, value in shares.items()})
+        if not entry.tiles or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
             return None
         return cls(**{**asdict(entry), "tiles": str(Path(project.readPath(entry.tiles)))})

@@ -44,8 +44,12 @@ class LiveLayers(QObject):
     def next_files(self) -> tuple[Path, Path]:
         """Where the next answer is to be written: score and hatching. Raises OSError if the folder cannot be made."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._slot = (self._slot + 1) % SLOTS
-        return self.folder / f"score-{self._slot}.tif", self.folder / f"hatching-{self._slot}.tif"
+        shown = {Path(layer.source()) for role in ("score", "hatching") if (layer := self.layer(role)) is not None}
+        while True:
+            self._slot = (self._slot + 1) % SLOTS  # two layers show two of the four at most
+            files = self.folder / f"score-{self._slot}.tif", self.folder / f"hatching-{self._slot}.tif"
+            if shown.isdisjoint(files):
+                return files
 
     def show(
         self, score: Optional[str], hatching: Optional[str], names: Sequence[str], shown: str, table: ClassTable,
@@ -100,8 +104,8 @@ class LiveLayers(QObject):
         if self._was_there or QgsProject.instance().fileName():
             return
         shown = {Path(layer.source()) for layer in QgsProject.instance().mapLayers().values()}
-        for path in self.folder.glob("*-[0-9].tif"):
-            if path not in shown:
+        for path in self.folder.glob("*-[0-9].tif*"):  # with .aux.xml
+            if path.with_name(path.name.split(".")[0] + ".tif") not in shown:
                 with contextlib.suppress(OSError):
                     path.unlink()
         with contextlib.suppress(OSError):
@@ -152,6 +156,8 @@ def clean_project() -> Any:
     """What the program does by itself is no unsaved change of the user's."""
     project = QgsProject.instance()
     dirty = project.isDirty()
-    yield
-    if not dirty and not sip.isdeleted(project):
-        project.setDirty(False)
+    try:
+        yield
+    finally:
+        if not dirty and not sip.isdeleted(project):
+            project.setDirty(False)
