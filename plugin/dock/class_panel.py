@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from qgis.PyQt.QtCore import QPointF, QSize, Qt
-from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
+from qgis.core import QgsMarkerSymbol, QgsSymbolLayerUtils
+from qgis.PyQt.QtCore import QSize, Qt
+from qgis.PyQt.QtGui import QColor, QIcon
 from qgis.PyQt.QtWidgets import (
     QColorDialog,
     QFileDialog,
@@ -20,6 +21,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ...processing.errors import InputError
 from ..layers.class_table import ClassTable, LabelClass
+from ..layers.styling import marker
 from ..translation import tr
 from .session import Session
 from .text import wrapped
@@ -149,7 +151,8 @@ class ClassPanel(QWidget):
 
     def _remove(self, one: LabelClass) -> None:
         labels = self._session.labels
-        used = labels.counts().get(one.code, 0) if labels is not None else 0
+        every = labels.labels(trainable_only=False) if labels is not None else []
+        used = sum(label.code == one.code for label in every)
         with self._session.told():
             if used:
                 raise InputError(tr("{0} has {1} labels: remove them, or give them another class, first.").format(
@@ -170,21 +173,7 @@ class ClassPanel(QWidget):
 
 
 def sign(colour: str, shape: str) -> QIcon:
-    """The sign of a class: triangle, square, diamond, else a circle."""
-    picture = QPixmap(2 * SIDE, 2 * SIDE)
-    picture.fill(QColor(0, 0, 0, 0))
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.scale(2, 2)
-    painter.setPen(QColor(255, 255, 255, 200))
-    painter.setBrush(QColor(colour))
-    corners = {
-        "triangle": ((9, 2), (17, 16), (1, 16)), "square": ((3, 3), (15, 3), (15, 15), (3, 15)),
-        "diamond": ((9, 1), (17, 9), (9, 17), (1, 9)), "pentagon": ((9, 1), (17, 7), (14, 16), (4, 16), (1, 7)),
-    }.get(shape)
-    if corners:
-        painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
-    else:
-        painter.drawEllipse(QPointF(9, 9), 7, 7)
-    painter.end()
-    return QIcon(picture)
+    """The sign of a class as the map draws it, twice as large: it stays sharp where a pixel of the screen is small."""
+    symbol = QgsMarkerSymbol.createSimple(marker(shape, colour))
+    symbol.setSize(2.5 * symbol.size())
+    return QgsSymbolLayerUtils.symbolPreviewIcon(symbol, QSize(2 * SIDE, 2 * SIDE))

@@ -9,7 +9,7 @@ from qgis.core import QgsProject, QgsVectorLayer, QgsWkbTypes
 from qgis.PyQt.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from ...processing.errors import InputError
-from ..layers.label_exchange import import_labels
+from ..layers.label_exchange import import_labels, open_labels
 from ..layers.label_layer import LabelLayer
 from ..layers.label_merge import merge_labels
 from ..translation import tr
@@ -48,9 +48,12 @@ class LabelMenu(QToolButton):
                 session.create_labels(session.free_labels_path())
             assert session.labels is not None and session.history is not None
             report = import_labels(path, session.labels, session.history)
-            session.said.emit(
-                tr("{0} labels imported from {1}; {2} were there already, {3} have no class.").format(
-                    report.added, path.name, report.skipped_duplicates, report.without_class), INFO)
+            text = tr("{0} labels imported from {1}; {2} were there already, {3} have no class or place.").format(
+                report.added, path.name, report.skipped_duplicates, report.without_class + report.without_position)
+            if report.disagreeing:
+                text += " " + tr("{0} lie where a label of another class was: such places do not train.").format(
+                    report.disagreeing)
+            session.said.emit(text, WARNING if report.disagreeing else INFO)
 
     def merge_file(self, other: Path, merged: Path) -> None:
         """Merge these labels with another file's into a new one, and open that."""
@@ -58,7 +61,7 @@ class LabelMenu(QToolButton):
         with session.told():
             if session.labels is None:
                 raise InputError(tr("There are no labels to merge with. Open a label file first."))
-            layer = QgsVectorLayer(str(other), other.stem, "ogr")
+            layer = open_labels(other)
             theirs = LabelLayer(layer, LabelLayer.candidate_field(layer) or "label")
             report = merge_labels([session.labels, theirs], merged)
             session.open_labels(merged)
@@ -75,7 +78,7 @@ class LabelMenu(QToolButton):
         path, _ = QFileDialog.getSaveFileName(self, tr("New label file"), str(self._session.free_labels_path()), GPKG)
         if path:
             with self._session.told():
-                self._session.create_labels(Path(path).with_suffix(".gpkg"))
+                self._session.create_labels(_geopackage(path))
 
     def _open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, tr("Open labels"), "", GPKG)
@@ -94,7 +97,7 @@ class LabelMenu(QToolButton):
             return
         merged, _ = QFileDialog.getSaveFileName(self, tr("Merged labels"), "", GPKG)
         if merged:
-            self.merge_file(Path(other), Path(merged).with_suffix(".gpkg"))
+            self.merge_file(Path(other), _geopackage(merged))
 
     def _list_layers(self) -> None:
         self._adopt.clear()
@@ -107,3 +110,8 @@ class LabelMenu(QToolButton):
     def _take(self, layer: QgsVectorLayer) -> None:
         with self._session.told():
             self._session.adopt_labels(layer)
+
+
+def _geopackage(path: str) -> Path:
+    """The name with the suffix of a GeoPackage; a name may have dots of its own."""
+    return Path(path if path.lower().endswith(".gpkg") else f"{path}.gpkg")

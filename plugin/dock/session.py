@@ -61,7 +61,7 @@ class Session(QObject):
         self.chosen = ""
         self.image_date: Callable[[], str] = lambda: ""
         self._coverage: Optional[Coverage] = None
-        self._removed = False
+        self._removed = self._in_stroke = False
         self._table = ClassTable.change_detection()
         project.layersWillBeRemoved.connect(self._on_layers_removed)
 
@@ -96,7 +96,7 @@ class Session(QObject):
     def group(self) -> QgsLayerTreeGroup:
         """The group that keeps what belongs together; made where there is none."""
         root = self.project.layerTreeRoot()
-        for node in root.findGroups():
+        for node in root.findGroups(True):
             if node.customProperty(GROUP):
                 return node
         made = root.insertGroup(0, tr("Labelling"))
@@ -112,7 +112,7 @@ class Session(QObject):
             self._coverage.close()
         self._coverage = Coverage(tiles.path) if tiles is not None else None
         if tiles is not None and self.labels is None:
-            self._table = ClassTable.change_detection() if tiles.is_change else ClassTable.of_codes(())
+            self._table = ClassTable.change_detection() if tiles.is_change else ClassTable()
             if tiles.labels_path.is_file():
                 with self.told():
                     self.open_labels(tiles.labels_path)
@@ -125,7 +125,12 @@ class Session(QObject):
             if isinstance(layer, QgsVectorLayer) and layer.customProperty(ROLE) == "labels" and _file(layer) == path:
                 self.adopt_labels(layer)
                 return
-        self.adopt_labels(QgsVectorLayer(f"{path}|layername=labels", tr("Labels"), "ogr"))
+        layer = QgsVectorLayer(f"{path}|layername=labels", tr("Labels"), "ogr")
+        if not layer.isValid() and QgsVectorLayer(str(path), "", "ogr").isValid():
+            raise InputError(tr(
+                "{0} holds no labels that were placed here. Import it, or add it to the project and use its layer of "
+                "points.").format(path.name))
+        self.adopt_labels(layer)
 
     def adopt_labels(self, layer: QgsVectorLayer, field: str = "") -> None:
         """Use any point layer. Raises InputError that says why it cannot be."""
@@ -136,7 +141,7 @@ class Session(QObject):
     def prepare_labels(self) -> None:
         """Have a label file, ready for writing, before the first click needs it."""
         with self.told():
-            if self.labels is None and self.tiles is not None:
+            if self.labels is None and self.tiles is not None and self._table.classes:
                 self.create_labels(self.free_labels_path())
             if self.labels is not None:
                 rehearse(self.labels.layer)
@@ -168,10 +173,11 @@ class Session(QObject):
             self.aoi_changed.emit()
 
     def set_table(self, table: ClassTable) -> None:
-        """Other classes; undone like every edit once there are labels."""
+        """Other classes; undone like every edit once there are labels. Classes of labels that are there stay."""
         with self.told():
-            if self.history is not None:
-                self.history.set_table(table)
+            if self.history is not None and self.labels is not None:
+                every = self.labels.labels(trainable_only=False)
+                self.history.set_table(table.extended(label.code for label in every if label.code))
             else:
                 self._table = table
                 self.classes_changed.emit()
@@ -186,7 +192,7 @@ class Session(QObject):
     def forget(self) -> None:
         """Let go of everything: the project is another one. Files stay as they are."""
         self._drop_labels()
-        self._removed = False
+        self._removed = self._in_stroke = False
         self.aoi, self.limit_to_aoi = None, False
         self._table = ClassTable.change_detection()
         self.set_tiles(None)
@@ -242,12 +248,14 @@ class Session(QObject):
         return False
 
     def begin_stroke(self) -> None:
-        """What is placed until ``end_stroke`` is undone as one."""
+        """What is placed until ``end_stroke`` is undone as one, also where it begins the label file."""
+        self._in_stroke = True
         if self.history is not None:
             self.history.begin_stroke()
 
     def end_stroke(self) -> None:
         """The end of a click or of a brush stroke."""
+        self._in_stroke = False
         if self.history is not None:
             self.history.end_stroke()
 
@@ -279,6 +287,8 @@ class Session(QObject):
         self._drop_labels()
         self.labels = labels
         self.history = LabelHistory(labels, self)
+        if self._in_stroke:
+            self.history.begin_stroke()
         self.history.changed.connect(self._on_history)
         labels.edited_elsewhere.connect(self.labels_changed)
         labels.draw_by_class()
