@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -28,6 +28,7 @@ from .logistic import (
     newton_multinomial,
     sample_weights,
 )
+from .sharpness import sharpness
 
 GRID = np.logspace(-3, 3, 10)
 """The values of C that are tried."""
@@ -56,6 +57,16 @@ class Problem:
         return Problem(self.features[rows], self.classes[rows], self.total, self.balanced, self.rescale)
 
 
+class Fit(NamedTuple):
+    """Weights (1 of two classes, else one a class, d) and bias, for the problem's features, the C they are regularised
+    with, and the factor that is in them."""
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    c: float
+    sharpness: float
+
+
 @dataclass(frozen=True)
 class Nested:
     """Predicted class of each row (−1 where no fold tested it), the C of each outer fold, and the held-out logits
@@ -73,6 +84,25 @@ def choose_c(problem: Problem, folds: NDArray[np.int64] | None, grid: NDArray[np
     ``folds`` (rows,) numbers the inner fold that tests a row; None, where there are too few labels, gives C = 1.
     """
     return DEFAULT_C if folds is None else float(grid[simplest(held_out_f1(problem, folds, grid))])
+
+
+def fit_chosen(problem: Problem, folds: NDArray[np.int64] | None) -> Fit:
+    """The model of all rows with the C and the sharpness that the inner ``folds`` (rows,) give; None as for
+    ``choose_c``, then with sharpness 1."""
+    c = choose_c(problem, folds)
+    factor = 1.0 if folds is None else sharpness(held_out_logits(problem, folds, c), problem.classes)
+    weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced, problem.rescale)
+    return Fit(factor * weights, factor * bias, c, factor)
+
+
+def held_out_logits(problem: Problem, folds: NDArray[np.int64], c: float) -> NDArray[np.float64]:
+    """Logits (rows, 1 of two classes, else one a class), each by the model of all other folds."""
+    logits = np.empty((len(folds), 1 if problem.total == 2 else problem.total))
+    for fold in range(int(folds.max()) + 1):
+        train = problem.take(folds != fold)
+        weights, bias = fit(train.features, train.classes, train.total, c, train.balanced, train.rescale)
+        logits[folds == fold] = problem.features[folds == fold] @ weights.T + bias
+    return logits
 
 
 def simplest(table: NDArray[np.float64]) -> int:
@@ -146,10 +176,8 @@ def _one_fold(
     problem: Problem, outer: NDArray[np.int64], inner: list[NDArray[np.int64] | None], fold: int
 ) -> tuple[float, NDArray[np.float64]]:
     """The C of an outer fold and the logits of its rows."""
-    train = problem.take(outer != fold)
-    c = choose_c(train, inner[fold])
-    weights, bias = fit(train.features, train.classes, train.total, c, train.balanced, train.rescale)
-    return c, problem.features[outer == fold] @ weights.T + bias
+    found = fit_chosen(problem.take(outer != fold), inner[fold])
+    return found.c, problem.features[outer == fold] @ found.weights.T + found.bias
 
 
 def _by_library(

@@ -19,7 +19,7 @@ from ..grids.snapshot import write_snapshot
 from ..operations import Result
 from ..progress import Progress
 from .clicks import Clicks, Lesson, lesson_of
-from .crossvalidation import choose_c
+from .crossvalidation import Fit
 from .folds import inner_folds
 from .hatching import hatch
 from .opened import OpenTiles, opened
@@ -125,17 +125,14 @@ def live_map(request: LiveRequest, progress: Progress) -> LiveResult:
     return LiveResult(model=model, reason=reason, warnings=warnings, drawn=drawn, seconds=watch.seconds)
 
 
-def fit_lesson(
-    lesson: Lesson, seed: int, deviation: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Weights and bias on codes, and the C that was chosen, as trainclassifier fits them."""
-    c = choose_c(lesson.problem, inner_folds(lesson.problem.classes, lesson.sample.features, seed))
-    return *fit_codes(lesson.problem, c, deviation), c
+def fit_lesson(lesson: Lesson, seed: int, deviation: Sequence[float]) -> Fit:
+    """The model on codes, as trainclassifier fits it."""
+    return fit_codes(lesson.problem, inner_folds(lesson.problem.classes, lesson.sample.features, seed), deviation)
 
 
 def _fit(lesson: Lesson, request: LiveRequest, open_tiles: OpenTiles) -> Fitted:
     deviation = open_tiles.tiles.basis.deviation
-    weights, bias, c = fit_lesson(lesson, request.seed, deviation)
+    weights, bias, c, _ = fit_lesson(lesson, request.seed, deviation)
     probabilities = shares(lesson.sample.codes @ weights.T + bias)
     shown = 0 if len(bias) == 1 else _shown(lesson.names, request.shown)
     positive = None if lesson.positive is None else lesson.names[lesson.positive]

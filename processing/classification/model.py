@@ -46,6 +46,8 @@ class Model(BaseModel):
     bias: list[float] = Field(min_length=1, max_length=MAX_CLASSES)
     basis: BasisReference
     c: float = Field(gt=0)
+    sharpness: float = Field(default=1.0, gt=0)
+    """The factor in weights and bias that spreads the score; 1 in models that were made without one."""
     class_weights: Literal["none", "balanced"]
     counts: dict[str, int]
     random: Validation | None

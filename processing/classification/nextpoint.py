@@ -57,7 +57,7 @@ def next_point(request: NextPointRequest, progress: Progress) -> NextPoints:
     weights = bias = None
     try:
         sample = sample_of(request, open_tiles, progress)
-        weights, bias, _ = fit_lesson(lesson_from(request, sample, tiles), request.seed, tiles.basis.deviation)
+        weights, bias, _, _ = fit_lesson(lesson_from(request, sample, tiles), request.seed, tiles.basis.deviation)
     except LabelError:
         pass  # too few labels for a model: places are spread over what is unlike those that there are
     found = suggest(

@@ -20,7 +20,6 @@ from ..outputs import whole_or_nothing
 from ..progress import Progress
 from ..provenance import provenance, tags
 from .candidates import Candidates, draw_candidates
-from .crossvalidation import choose_c
 from .extrapolation import Reach, beyond
 from .folds import inner_folds
 from .labels import read_labels
@@ -146,8 +145,9 @@ def _model(
     progress.report(1.0, "Training on the labels")
     positive = positive_of(names, request.positive_class)
     problem = problem_of(sample, len(names), positive, False, tiles.basis.deviation)
-    c = choose_c(problem, inner_folds(problem.classes, sample.features, request.seed))
-    return *fit_codes(problem, c, tiles.basis.deviation), "" if positive is None else names[positive]
+    inner = inner_folds(problem.classes, sample.features, request.seed)
+    found = fit_codes(problem, inner, tiles.basis.deviation)
+    return found.weights, found.bias, "" if positive is None else names[positive]
 
 
 def _extrapolated(candidates: Candidates, sample: Sample, deviation: NDArray[np.float64]) -> float | None:

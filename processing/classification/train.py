@@ -17,11 +17,10 @@ from ..grids.area import read_area
 from ..operations import Request, Result
 from ..progress import Progress
 from ..provenance import provenance
-from .crossvalidation import DEFAULT_C, Nested, Problem, choose_c, nested
+from .crossvalidation import DEFAULT_C, Fit, Nested, Problem, fit_chosen, nested
 from .figures import Validation, validation_of
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import only_inside, read_labels
-from .logistic import fit
 from .model import BasisReference, Model, save_model
 from .sampling import Sample, sample_labels
 
@@ -107,15 +106,14 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
         if inner is None:
             warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so "
                             f"C = {DEFAULT_C:g}")
-        c = choose_c(problem, inner)
-        weights, bias = fit_codes(problem, c, tiles.basis.deviation)
+        found = fit_codes(problem, inner, tiles.basis.deviation)
         model = Model(
             classes=list(names), positive_class=None if positive is None else names[positive],
-            weights=weights.tolist(), bias=bias.tolist(),
+            weights=found.weights.tolist(), bias=found.bias.tolist(),
             basis=BasisReference(fingerprint=tiles.fingerprint, features=tiles.basis.features, dates=tiles.dates),
-            c=c, class_weights=request.class_weights, counts=counts, random=random, spatial=spatial,
-            random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, warnings=warnings,
-            provenance=provenance(
+            c=found.c, sharpness=found.sharpness, class_weights=request.class_weights, counts=counts, random=random,
+            spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size,
+            warnings=warnings, provenance=provenance(
                 "trainclassifier", request.model_dump(mode="json"), inputs,
                 tiles.basis.licences, tiles.basis.attributions),
         )
@@ -123,7 +121,7 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     _tell(model, progress)
     return TrainResult(
         model=request.model, classes=model.classes, positive_class=model.positive_class, counts=counts, random=random,
-        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, c=c,
+        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, c=found.c,
         warnings=warnings,
     )
 
@@ -172,12 +170,10 @@ def problem_of(
     return Problem(sample.codes / np.array(deviation), classes, total, balanced, rescale=False)
 
 
-def fit_codes(
-    problem: Problem, c: float, deviation: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights and bias, for codes, of the model of a problem that ``problem_of`` made."""
-    weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced, problem.rescale)
-    return weights / np.array(deviation), bias
+def fit_codes(problem: Problem, inner: NDArray[np.int64] | None, deviation: Sequence[float]) -> Fit:
+    """The model, for codes, of a problem that ``problem_of`` made; ``inner`` (rows,) as ``inner_folds`` gives them."""
+    found = fit_chosen(problem, inner)
+    return found._replace(weights=found.weights / np.array(deviation))
 
 
 def validate(

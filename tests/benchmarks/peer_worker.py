@@ -34,7 +34,7 @@ def use_libraries() -> None:
     from bitscape.processing.classification import crossvalidation, live, train
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score, make_scorer
-    from sklearn.model_selection import GridSearchCV, PredefinedSplit
+    from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict
 
     warnings.simplefilter("ignore")
 
@@ -56,15 +56,29 @@ def use_libraries() -> None:
             cv=PredefinedSplit(folds), refit=simplest,
         ).fit(problem.features, problem.classes).best_estimator_
 
+    def steepness(problem: Any, folds: Any, c: float) -> float:
+        """The factor that makes held-out labels likeliest."""
+        if folds is None:
+            return 1.0
+        logits = cross_val_predict(
+            regression(problem, c), problem.features, problem.classes, cv=PredefinedSplit(folds),
+            method="decision_function")
+        return float(crossvalidation.sharpness(logits[:, None], problem.classes))
+
     def fit_lesson(lesson: Any, seed: int, deviation: Any) -> Any:
-        model = chosen(lesson.problem, live.inner_folds(lesson.problem.classes, lesson.sample.features, seed))
-        return model.coef_ / np.array(deviation), model.intercept_, float(model.C)
+        inner = live.inner_folds(lesson.problem.classes, lesson.sample.features, seed)
+        model = chosen(lesson.problem, inner)
+        factor = steepness(lesson.problem, inner, model.C)
+        return crossvalidation.Fit(
+            factor * model.coef_ / np.array(deviation), factor * model.intercept_, float(model.C), factor)
 
     def nested(problem: Any, outer: Any, inner: Any, executor: Any = None, progress: Any = None) -> Any:
         predicted, logits, c = np.full(len(outer), -1, np.int64), np.full((len(outer), 1), np.nan), []
         for fold, numbers in enumerate(inner):
-            model = chosen(problem.take(outer != fold), numbers)
-            logits[outer == fold, 0] = model.decision_function(problem.features[outer == fold])
+            train = problem.take(outer != fold)
+            model = chosen(train, numbers)
+            logits[outer == fold, 0] = steepness(train, numbers, model.C) * model.decision_function(
+                problem.features[outer == fold])
             predicted[outer == fold] = logits[outer == fold, 0] > 0
             c.append(float(model.C))
             if progress:

@@ -10,6 +10,7 @@ from bitscape.processing.classification.crossvalidation import (
     GRID,
     Problem,
     choose_c,
+    fit_chosen,
     f1,
     held_out_f1,
     nested,
@@ -106,7 +107,8 @@ def test_held_out_logits_are_those_of_the_other_folds_model(total: int) -> None:
         train, test = outer != fold, outer == fold
         model = LogisticRegression(solver="newton-cholesky", tol=1e-10, C=found.c[fold], class_weight="balanced")
         model.fit(problem.features[train], problem.classes[train])
-        expected = model.decision_function(problem.features[test]).reshape(test.sum(), -1)
+        factor = fit_chosen(problem.take(train), inner[fold]).sharpness
+        expected = factor * model.decision_function(problem.features[test]).reshape(test.sum(), -1)
         logits = found.logits[test]
         if total > 2:  # a shift of all of them is none
             expected, logits = (one - one.mean(axis=1, keepdims=True) for one in (expected, logits))
