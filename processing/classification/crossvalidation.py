@@ -83,26 +83,19 @@ def choose_c(problem: Problem, folds: NDArray[np.int64] | None, grid: NDArray[np
 
     ``folds`` (rows,) numbers the inner fold that tests a row; None, where there are too few labels, gives C = 1.
     """
-    return DEFAULT_C if folds is None else float(grid[simplest(held_out_f1(problem, folds, grid))])
+    return DEFAULT_C if folds is None else float(grid[simplest(held_out(problem, folds, grid)[0])])
 
 
 def fit_chosen(problem: Problem, folds: NDArray[np.int64] | None) -> Fit:
     """The model of all rows with the C and the sharpness that the inner ``folds`` (rows,) give; None as for
     ``choose_c``, then with sharpness 1."""
-    c = choose_c(problem, folds)
-    factor = 1.0 if folds is None else sharpness(held_out_logits(problem, folds, c), problem.classes)
+    c, factor = DEFAULT_C, 1.0
+    if folds is not None:
+        table, logits = held_out(problem, folds, GRID)
+        index = simplest(table)
+        c, factor = float(GRID[index]), sharpness(logits[index], problem.classes)
     weights, bias = fit(problem.features, problem.classes, problem.total, c, problem.balanced, problem.rescale)
     return Fit(factor * weights, factor * bias, c, factor)
-
-
-def held_out_logits(problem: Problem, folds: NDArray[np.int64], c: float) -> NDArray[np.float64]:
-    """Logits (rows, 1 of two classes, else one a class), each by the model of all other folds."""
-    logits = np.empty((len(folds), 1 if problem.total == 2 else problem.total))
-    for fold in range(int(folds.max()) + 1):
-        train = problem.take(folds != fold)
-        weights, bias = fit(train.features, train.classes, train.total, c, train.balanced, train.rescale)
-        logits[folds == fold] = problem.features[folds == fold] @ weights.T + bias
-    return logits
 
 
 def simplest(table: NDArray[np.float64]) -> int:
@@ -113,9 +106,13 @@ def simplest(table: NDArray[np.float64]) -> int:
     return int(np.flatnonzero(means >= means[best] - error - 1e-12)[0])
 
 
-def held_out_f1(problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """F1 on each inner fold of the model of all the others: (folds, grid)."""
+def held_out(
+    problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """F1 on each inner fold of the model of all the others, (folds, grid), and the logits they gave, (grid, rows, 1 of
+    two classes, else one a class)."""
     table = np.empty((int(folds.max()) + 1, len(grid)))
+    every = np.empty((len(grid), len(folds), 1 if problem.total == 2 else problem.total))
     size = (problem.features.shape[1] + 1) * (1 if problem.total == 2 else problem.total)
     newton = newton_is_faster(len(folds), size)
     planes = np.ascontiguousarray(problem.features.T)
@@ -123,15 +120,19 @@ def held_out_f1(problem: Problem, folds: NDArray[np.int64], grid: NDArray[np.flo
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         known, truth = problem.classes[train], problem.classes[test]
         weights = sample_weights(known, problem.total, problem.balanced)
+        logits = np.empty((len(grid), len(test), every.shape[2]))
         if not newton:
-            table[fold] = _by_library(problem, train, test, weights, grid)
+            table[fold] = _by_library(problem, train, test, weights, grid, logits)
         elif problem.total == 2:
             _held_out_of_two(
-                planes, train, test, problem.rescale, known.astype(np.float64), truth, weights, grid, table[fold])
+                planes, train, test, problem.rescale, known.astype(np.float64), truth, weights, grid, table[fold],
+                logits)
         else:
             _held_out_of_more(
-                planes, train, test, problem.rescale, known, truth, problem.total, weights, grid, table[fold])
-    return table
+                planes, train, test, problem.rescale, known, truth, problem.total, weights, grid, table[fold],
+                logits)
+        every[:, test] = logits
+    return table, every
 
 
 def nested(
@@ -182,23 +183,26 @@ def _one_fold(
 
 def _by_library(
     problem: Problem, train: NDArray[np.int64], test: NDArray[np.int64], weights: NDArray[np.float64],
-    grid: NDArray[np.float64],
+    grid: NDArray[np.float64], logits: NDArray[np.float64],
 ) -> list[float]:
-    """The same by scikit-learn's L-BFGS."""
+    """The same by scikit-learn's L-BFGS; fills ``logits`` (grid, tested rows, 1 or classes)."""
     planes = np.ascontiguousarray(problem.features.T)
     design, held = np.empty((len(planes) + 1, len(train))), np.empty((len(planes) + 1, len(test)))
     fill_designs(planes, train, test, problem.rescale, design, held)
     path = fit_library(design, problem.classes[train], problem.total, weights, grid)
     truth, rows = problem.classes[test], held[:-1].T
-    return [float(f1(truth, predict(rows, beta[:, :-1], beta[:, -1]), problem.total)) for beta in path]
+    for index, beta in enumerate(path):
+        logits[index] = rows @ beta[:, :-1].T + beta[:, -1]
+    return [float(f1(truth, likeliest(one), problem.total)) for one in logits]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _held_out_of_two(
-    planes: Any, train: Any, test: Any, rescale: bool, known: Any, truth: Any, weights: Any, grid: Any, out: Any
+    planes: Any, train: Any, test: Any, rescale: bool, known: Any, truth: Any, weights: Any, grid: Any, out: Any,
+    every: Any,
 ) -> None:
-    """F1 on the rows ``test`` by models of the rows ``train``, for each C; their classes: ``known`` float64, ``truth``
-    int64."""
+    """F1 and logits (grid, rows, 1) on the rows ``test`` by models of the rows ``train``, for each C; their classes:
+    ``known`` float64, ``truth`` int64."""
     design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
     fill_designs(planes, train, test, rescale, design, held)
     beta, logits, predicted = np.zeros(design.shape[0]), np.empty(test.size), np.empty(test.size, np.int64)
@@ -207,13 +211,14 @@ def _held_out_of_two(
         linear(held, beta, logits)
         for i in range(test.size):
             predicted[i] = 1 if logits[i] > 0 else 0
+            every[index, i, 0] = logits[i]
         out[index] = f1(truth, predicted, 2)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _held_out_of_more(
     planes: Any, train: Any, test: Any, rescale: bool, known: Any, truth: Any, total: int, weights: Any, grid: Any,
-    out: Any,
+    out: Any, every: Any,
 ) -> None:
     """The same for more than two classes; ``known`` int64."""
     design, held = np.empty((planes.shape[0] + 1, train.size)), np.empty((planes.shape[0] + 1, test.size))
@@ -226,7 +231,8 @@ def _held_out_of_more(
             linear(held, beta[k], logits[k])
         for i in range(test.size):
             best = 0
-            for k in range(1, total):
+            for k in range(total):
+                every[index, i, k] = logits[k, i]
                 if logits[k, i] > logits[best, i]:
                     best = k
             predicted[i] = best

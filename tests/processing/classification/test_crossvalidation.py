@@ -10,9 +10,9 @@ from bitscape.processing.classification.crossvalidation import (
     GRID,
     Problem,
     choose_c,
-    fit_chosen,
     f1,
-    held_out_f1,
+    fit_chosen,
+    held_out,
     nested,
     simplest,
 )
@@ -54,7 +54,7 @@ def test_inner_scores_are_grid_searchs(total: int, features: int, balanced: bool
         refit=False,
     ).fit(problem.features, problem.classes)
     expected = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(5)])
-    np.testing.assert_allclose(held_out_f1(problem, folds, grid), expected, atol=1e-12)
+    np.testing.assert_allclose(held_out(problem, folds, grid)[0], expected, atol=1e-12)
     means = expected.mean(axis=0)
     error = expected[:, means.argmax()].std(ddof=1) / np.sqrt(5)
     close = means >= means.max() - error - 1e-9
@@ -121,18 +121,18 @@ def test_without_rescaling_a_small_feature_stays_small() -> None:
     problem = made(150, 6, 2, False)
     folds = folds_of(problem.classes, 5)
     shrunk = replace(problem, features=problem.features * np.array([1e-3, 1, 1, 1, 1, 1]))
-    table = held_out_f1(problem, folds, GRID)
-    np.testing.assert_allclose(held_out_f1(shrunk, folds, GRID), table, atol=1e-12)
-    kept = held_out_f1(replace(shrunk, rescale=False), folds, GRID[:1])
-    without = held_out_f1(replace(problem, features=problem.features[:, 1:], rescale=False), folds, GRID[:1])
+    table = held_out(problem, folds, GRID)[0]
+    np.testing.assert_allclose(held_out(shrunk, folds, GRID)[0], table, atol=1e-12)
+    kept = held_out(replace(shrunk, rescale=False), folds, GRID[:1])[0]
+    without = held_out(replace(problem, features=problem.features[:, 1:], rescale=False), folds, GRID[:1])[0]
     np.testing.assert_allclose(kept, without, atol=1e-12)
-    assert not np.allclose(held_out_f1(replace(problem, rescale=False), folds, GRID[:1]), without)
+    assert not np.allclose(held_out(replace(problem, rescale=False), folds, GRID[:1])[0], without)
 
 
 def test_equal_scores_take_the_smallest_c() -> None:
     y = np.repeat([0, 1], 30)
     problem = Problem(np.column_stack([y * 200.0 - 100, np.arange(60) % 7]), y, 2, False)
-    assert held_out_f1(problem, folds_of(y, 5), GRID).min() == 1.0
+    assert held_out(problem, folds_of(y, 5), GRID)[0].min() == 1.0
     assert choose_c(problem, folds_of(y, 5)) == GRID[0]
     assert choose_c(problem, None) == 1.0
 
