@@ -44,12 +44,16 @@ class Answers(QObject):
 
     def _forget(self) -> None:
         self._map, self._validation = {}, {}
-        self._guidance.show_nothing(
-            tr("Label a few places of each class: the map answers from the second class on.") if self._session.tiles
-            else tr("Choose data, then label a few places of each class."))
+        self._view.set_classes([])
+        self._show_first_step()
         self._guidance.show_warnings([], self._session.table)
         self._on_curve({})
         self._show_charts_soon()
+
+    def _show_first_step(self) -> None:
+        self._guidance.show_nothing(
+            tr("Label a few places of each class: the map answers from the second class on.") if self._session.tiles
+            else tr("Choose data, then label a few places of each class."))
 
     def _on_map(self, result: dict[str, Any]) -> None:
         self._map = result
@@ -62,7 +66,10 @@ class Answers(QObject):
 
     def _on_validation(self, result: dict[str, Any]) -> None:
         self._validation = result
-        self._guidance.show_validation(result, len(self._session.training), self._session.table)
+        if result:
+            self._guidance.show_validation(result, len(self._session.training), self._session.table)
+        else:
+            self._show_first_step()
         self._show_charts_soon()
         self._show_warnings()
 
@@ -74,7 +81,8 @@ class Answers(QObject):
     def _show_warnings(self) -> None:
         result, model = self._map, self._map.get("model")
         warnings = list(result.get("warnings", ())) + list(self._validation.get("warnings", ()))
-        if result and model is None and self._session.training:
+        if result and model is None and self._session.training and (
+                result["reason"] != self._validation.get("random_reason")):
             warnings.insert(0, result["reason"])
         drawn = result.get("drawn")
         if drawn and drawn["extrapolated"]:

@@ -116,6 +116,7 @@ class BitscapeDock(QgsDockWidget):
         self.next_point.hide()
         self.loop.close()
         self.resident.close()
+        self.loop.sweep()
         self.session.close()
 
     # Tool and keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any, Optional
@@ -48,9 +49,6 @@ class GuidancePanel(QWidget):
 
     def show_validation(self, result: Mapping[str, Any], clicks: int, table: ClassTable) -> None:
         """An answer of the operation livevalidation, for so many clicks."""
-        if not result:
-            self.show_nothing(tr("Label a few places of each class: the map answers from the second class on."))
-            return
         random, spatial, rare = result["random"], result["spatial"], result["rare"]
         lines = []
         if random is None:
@@ -86,8 +84,9 @@ def _name(code: str, table: ClassTable) -> str:
 
 
 def _named(text: str, table: ClassTable) -> str:
-    """A sentence of the backend's with class names in place of codes."""
-    for one in sorted(table.classes, key=lambda each: -len(each.code)):
-        if one.code != one.name and len(one.code) > 2:
-            text = text.replace(one.code, one.name)
-    return text
+    """A sentence of the backend's with class names in place of codes, which stand there as whole words."""
+    names = {one.code: one.name for one in table.classes if one.code != one.name and len(one.code) > 2}
+    if not names:
+        return text
+    codes = "|".join(re.escape(code) for code in sorted(names, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{codes})(?!\w)", lambda found: names[found[0]], text)

@@ -6,7 +6,6 @@ Nothing waits here. Answers carry the token of what was asked; those to older qu
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -36,7 +35,7 @@ MOST_PASSED_OVER = 1000
 class LiveLoop(QObject):
     """Keeps the live layers true to the session and the canvas. ``answered``, ``validated`` and ``curve_ready`` give
     the backend's results; ``suggested`` a list of points in the tiles' CRS; ``working`` what is done now, "" for
-    nothing; ``shown`` seconds from the last click to the layers' new source."""
+    nothing."""
 
     answered = pyqtSignal(dict)
     validated = pyqtSignal(dict)
@@ -53,9 +52,7 @@ class LiveLoop(QObject):
         self.extrapolated = False
         self.shown_class = ""
         self.with_curve = True
-        self.asked_at = 0.0
         self._look = (SCORE, 0.5, 0.75)
-        self._opening: Optional[Path] = None
         self._tokens: dict[str, int] = {}
         self._suggestion: list[tuple[float, float]] = []
         self._passed_over: list[tuple[float, float]] = []
@@ -75,13 +72,11 @@ class LiveLoop(QObject):
 
     def open_tiles(self, path: Path) -> None:
         """Have the backend look at tiles; the session gets them when it has."""
-        self._opening = path
         self._submit(TILES, "describetiles", {"tiles": str(path)})
 
     def ask(self) -> None:
         """The labels, classes or areas have changed: ask for everything anew."""
         self._suggestion = []
-        self.asked_at = time.perf_counter()
         self._still.stop()
         self.resident.cancel(CURVE)
         self.ask_map()
@@ -139,15 +134,21 @@ class LiveLoop(QObject):
             self.ask_map()
 
     def close(self) -> None:
-        """Ask and show no more."""
+        """Ask and show no more; ``sweep`` when the backend has ended."""
         self._panning.stop()
         self._still.stop()
+        for channel in URGENCY:
+            self.resident.cancel(channel)
+        self._tokens.clear()
         for signal, slot in (
             (self.canvas.extentsChanged, self._panning.start), (self.session.tiles_changed, self._on_tiles),
             (self.session.labels_changed, self.ask), (self.session.classes_changed, self.ask),
             (self.session.aoi_changed, self.ask),
         ):
             signal.disconnect(slot)
+
+    def sweep(self) -> None:
+        """Remove pictures that nobody shows."""
         if self.layers is not None:
             self.layers.sweep()
 
@@ -166,7 +167,8 @@ class LiveLoop(QObject):
         self.answer = self._hatched = None
         self._passed_over = []
         if self.layers is not None:
-            self.layers.forget_score()
+            self.layers.forget()
+            self.layers.deleteLater()
         self.layers = None if tiles is None else LiveLayers(folder_for(tiles), self.session.group, self)
         if self.layers is not None:
             self.layers.view, self.layers.threshold, self.layers.opacity = self._look

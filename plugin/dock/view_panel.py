@@ -57,7 +57,8 @@ class ViewPanel(QWidget):
         self._shown = QComboBox()
         self._shown.setToolTip(tr("The class whose score is drawn"))
         self._shown.setAccessibleName(self._shown.toolTip())
-        self._shown.activated.connect(lambda _: self.class_shown.emit(str(self._shown.currentData())))
+        self._kept = ""
+        self._shown.activated.connect(lambda _: self._choose_class())
         self._opacity = QSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(10, 100)
         self._opacity.setValue(75)
@@ -101,12 +102,16 @@ class ViewPanel(QWidget):
 
     def set_classes(self, classes: list[tuple[str, str]]) -> None:
         """The classes (code, name) whose score can be drawn; of two there is only one score."""
-        kept = self._shown.currentData()
         self._shown.clear()
         for code, name in classes:
             self._shown.addItem(tr("Score of {0}").format(name), code)
-        self._shown.setCurrentIndex(max(0, self._shown.findData(kept)))
+        self._shown.setCurrentIndex(max(0, self._shown.findData(self._kept)))
         self._shown.setVisible(len(classes) > 2)
+
+    def _choose_class(self) -> None:
+        """The choice stays while there is no model for a moment."""
+        self._kept = str(self._shown.currentData())
+        self.class_shown.emit(self._kept)
 
     def _tell(self) -> None:
         self.look_changed.emit(self.view, self.opacity)

@@ -87,10 +87,13 @@ class LiveLayers(QObject):
     def forget_score(self) -> None:
         """Take the score away: there is no model (any more)."""
         self._look = None
-        layer = self.layer("score")
-        if layer is not None:
-            with clean_project():
-                QgsProject.instance().removeMapLayer(layer.id())
+        self._remove("score")
+
+    def forget(self) -> None:
+        """Take both layers away, and their pictures: the tiles are others."""
+        self.forget_score()
+        self._remove("hatching")
+        self.sweep()
 
     def layer(self, role: str) -> Optional[QgsRasterLayer]:
         """The project's layer of a role, "score" or "hatching", that belongs to this folder."""
@@ -110,6 +113,12 @@ class LiveLayers(QObject):
                     path.unlink()
         with contextlib.suppress(OSError):
             self.folder.rmdir()
+
+    def _remove(self, role: str) -> None:
+        layer = self.layer(role)
+        if layer is not None:
+            with clean_project():
+                QgsProject.instance().removeMapLayer(layer.id())
 
     def _put(self, role: str, path: str, name: str) -> Optional[QgsRasterLayer]:
         """The layer of a role with another file as its source; made where there is none."""

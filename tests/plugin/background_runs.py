@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.environment import backend_python
 from bitscape.plugin.dock.background import BackgroundRun
 from bitscape.plugin.dock.tiles_info import TilesInfo
+from bitscape.tests.plugin.waiting import eventually
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsVectorLayer
-from qgis.PyQt.QtCore import QCoreApplication, QEvent
 
 
 @contextmanager
@@ -63,17 +62,6 @@ def execute(algorithm: str, **parameters: Any) -> dict[str, Any]:
     results, done = found.run(parameters, QgsProcessingContext(), feedback)
     assert done, feedback.textLog()
     return dict(results)
-
-
-def eventually(reached: Callable[[], Any], seconds: float = 60) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QCoreApplication.processEvents()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        if reached():
-            return True
-        time.sleep(0.005)
-    return False
 
 
 class Ending:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from bitscape.plugin.backend.environment import find_python
 from bitscape.processing.errors import BackendError
-from qgis.core import QgsApplication, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, QSettings
+from qgis.core import QgsApplication, QgsProject, QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QEvent, QSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,3 +43,13 @@ def backend_python() -> Path:
         return find_python("", os.environ, ROOT, ROOT / "nowhere")
     except BackendError as error:
         pytest.fail(error.message)
+
+
+@pytest.fixture
+def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
+    """QGIS's one project, empty before and after."""
+    instance = QgsProject.instance()
+    instance.clear()
+    yield instance
+    instance.clear()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from bitscape.plugin.dock.aoi_panel import AoiPanel
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.aoi_layer import AoiLayer
+from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, ogr, osr
 from qgis.core import (
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsGeometry,
     QgsPointXY,
@@ -40,29 +39,9 @@ TRIANGLE = ((50, 50), (250, 60), (150, 250))
 X, Y = 500_000.0, 5_000_000.0
 
 
-def eventually(reached: Callable[[], Any], seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QCoreApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.005)
-    return False
-
-
 def collect() -> None:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QCoreApplication.processEvents()
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
-    collect()
 
 
 @pytest.fixture

@@ -33,19 +33,10 @@ from bitscape.plugin.dock.backend_panel import (
     summary,
 )
 from bitscape.processing.errors import BackendError, Cancelled
+from bitscape.tests.plugin.waiting import eventually
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, Qt
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QFileDialog
-
-
-def eventually(reached: Callable[[], Any], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QCoreApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.005)
-    return False
 
 
 def never() -> bool:

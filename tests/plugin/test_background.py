@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from bitscape.plugin.dock.background import BackgroundRun, Step, place_for_results
 from bitscape.plugin.layers.live_layers import ROLE
-from bitscape.tests.plugin.background_runs import Ending, SmallSample, backends, eventually, files_in, registered
+from bitscape.tests.plugin.background_runs import Ending, SmallSample, backends, files_in, registered
+from bitscape.tests.plugin.waiting import eventually
 from qgis.core import QgsApplication, QgsProcessingOutputLayerDefinition, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, QObject
 
@@ -241,7 +242,8 @@ from qgis.PyQt.QtCore import QTimer
 app = QgsApplication([], True, tempfile.mkdtemp(dir=sys.argv[1]))
 app.initQgis()
 from bitscape.plugin.dock.background import BackgroundRun, Step
-from bitscape.tests.plugin.background_runs import Ending, backends, eventually, registered
+from bitscape.tests.plugin.background_runs import Ending, backends, registered
+from bitscape.tests.plugin.waiting import eventually
 with registered():
     folder = Path(sys.argv[1]) / "new"
     steps = [Step("bitscape:createsampledata", {"SIZE": 4096, "OUTPUT": str(folder)}, "Making")]

@@ -13,7 +13,7 @@ from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_file import read_classes
 from bitscape.plugin.layers.styling import BLUE, ORANGE, SHAPES
-from bitscape.tests.plugin.background_runs import eventually
+from bitscape.tests.plugin.waiting import eventually
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsPointXY, QgsProject, QgsRectangle
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QPoint, Qt

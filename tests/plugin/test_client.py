@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from bitscape.plugin.backend.client import Client
 from bitscape.processing.errors import BackendError, Cancelled, InputError
+from bitscape.tests.plugin.waiting import is_running
 
 MISBEHAVING = Path(__file__).with_name("worker_with_test_operations.py")
 
@@ -21,14 +22,6 @@ def client(backend_python: Path) -> Iterator[Client]:
     """A running backend that can also misbehave."""
     with Client(backend_python, worker=MISBEHAVING) as running:
         yield running
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_hello_names_versions_and_operations(backend_python: Path) -> None:

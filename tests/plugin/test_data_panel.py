@@ -14,7 +14,8 @@ from bitscape.plugin.dock.raster_headers import date_of, read_header
 from bitscape.plugin.dock.sample import Sample
 from bitscape.plugin.dock.session import WARNING, Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
-from bitscape.tests.plugin.background_runs import SmallSample, backends, eventually, files_in, registered
+from bitscape.tests.plugin.background_runs import SmallSample, backends, files_in, registered
+from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from bitscape.plugin.canvas.imagery import DatedImagery, ImageryDates, date_of, guess, licence_of
 from bitscape.plugin.canvas.swipe import Swipe
 from bitscape.plugin.dock.imagery_panel import ImageryPanel
+from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, osr
 from qgis.core import (
     QgsApplication,
@@ -51,29 +52,9 @@ def raster(path: Path, colour: tuple[int, int, int], left: int = 0, right: int =
     return str(path)
 
 
-def eventually(reached: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QgsApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.005)
-    return False
-
-
 def collect() -> None:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QgsApplication.processEvents()
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
-    collect()
 
 
 def add(

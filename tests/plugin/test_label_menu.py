@@ -17,7 +17,6 @@ from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_layer import LabelLayer
 from osgeo import gdal, ogr
 from qgis.core import (
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsPointXY,
@@ -32,15 +31,6 @@ from qgis.PyQt.QtWidgets import QAction, QFileDialog, QMenu
 SEATTLE = QgsCoordinateReferenceSystem("EPSG:32610")
 WGS84 = QgsCoordinateReferenceSystem("EPSG:4326")
 X, Y = 550_000.0, 5_270_000.0
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from bitscape.plugin.layers.score_views import (
 from bitscape.plugin.layers.styling import BLUE, ORANGE
 from osgeo import gdal, osr
 from qgis.core import (
-    QgsApplication,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsProject,
@@ -36,7 +35,7 @@ from qgis.core import (
     QgsSingleBandGrayRenderer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QEvent, QSize
+from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
 TWO = ("change", "nochange")
@@ -80,16 +79,6 @@ def like(colour: QColor, wanted: Any, alpha: float) -> bool:
     near = max(3, 255 / max(alpha, 1))
     same = all(abs(a - b) <= near for a, b in zip(colour.getRgb()[:3], QColor(wanted).getRgb()[:3]))
     return abs(colour.alpha() - alpha) <= 2 and (same or alpha == 0)
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,12 @@ from xml.etree import ElementTree
 
 import pytest
 from bitscape.plugin.dock.project_entry import KEY, SCOPE, ProjectEntry
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsProject
 
 ALL = ProjectEntry(
     labels="clicks_1f3a", field="Klasse", aoi="areas_77", limit=True, view="classes", threshold=0.375, opacity=0.4,
     extrapolated=True, imagery='{"dates": ["2020", "„2024“ & <b>"]}',
 )
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
 
 
 def saved(project: QgsProject, path: Path, entry: ProjectEntry) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,35 +16,11 @@ from bitscape.plugin.backend import resident as resident_module
 from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.resident import Resident
 from bitscape.processing.errors import BackendError
-from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
+from bitscape.tests.plugin.waiting import eventually, is_running, spin
+from qgis.PyQt.QtCore import QCoreApplication
 
 MISBEHAVING = Path(__file__).with_name("worker_with_test_operations.py")
 SIGNALS = ("answered", "failed", "progressed", "logged", "started", "died", "busy")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def spin(seconds: float = 0.05) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
-        time.sleep(0.002)
-
-
-def eventually(reached: Callable[[], Any], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QCoreApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.002)
-    return False
 
 
 class Heard:

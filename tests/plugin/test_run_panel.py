@@ -15,7 +15,8 @@ from bitscape.plugin.dock.map_plan import free, names_of
 from bitscape.plugin.dock.run_panel import RunPanel
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.layers.aoi_layer import AoiLayer
-from bitscape.tests.plugin.background_runs import SmallSample, backends, eventually, files_in, registered
+from bitscape.tests.plugin.background_runs import SmallSample, backends, files_in, registered
+from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsFeature, QgsGeometry, QgsProject, QgsRectangle, QgsVectorLayer
 

@@ -19,10 +19,10 @@ from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_file import read_classes
 from bitscape.plugin.layers.label_layer import LabelLayer
 from bitscape.processing.errors import InputError
-from bitscape.tests.plugin.background_runs import SmallSample, eventually, registered
+from bitscape.tests.plugin.background_runs import SmallSample, registered
+from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, ogr, osr
 from qgis.core import (
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsGeometry,
     QgsPointXY,
@@ -53,15 +53,6 @@ def tiles(described: TilesInfo, tmp_path: Path) -> TilesInfo:
     for name in ("change.tif", "change.basis.json"):
         shutil.copy(described.path.with_name(name), tmp_path / name)
     return replace(described, path=tmp_path / "change.tif")
-
-
-@pytest.fixture
-def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
-    """QGIS's one project, empty before and after."""
-    instance = QgsProject.instance()
-    instance.clear()
-    yield instance
-    instance.clear()
 
 
 @pytest.fixture
