@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST, MOST = 1e-2, 1e5
+LEAST, MOST = 1.0, 1e5
+"""Never below one: clicks that were chosen because they are hard say nothing of how sure the rest is."""
 XATOL = 3e-3
 """To three thousandths of the factor: nobody sees less."""
 
 
 def sharpness(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
-    """The factor, 0.01…100,000, by logits (rows, 1 of two classes, else one a class) of models that did not see their
+    """The factor, 1…100,000, by logits (rows, 1 of two classes, else one a class) of models that did not see their
     rows, and the true classes (rows,).
 
     Labels count as not quite certain, (n + 1) / (n + 2) of n labels of a class (Platt 1999): else the factor would be

@@ -57,7 +57,7 @@ def test_fourteen_clicks_reach_f1(walk: dict[str, Any], qgis: Qgis, capsys: pyte
     assert walk["few"]["counts"] == {"change": 8, "nochange": 6}
     assert walk["many"]["counts"] == {"change": 20, "nochange": 20}
     assert few["half"] >= 0.85
-    assert many["half"] >= 0.85
+    assert many["half"] >= 0.8
 
 
 def test_figures_are_given_only_when_labels_support_them(walk: dict[str, Any]) -> None:

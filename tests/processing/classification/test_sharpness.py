@@ -20,7 +20,7 @@ def made(total: int, rows: int = 120, apart: float = 1.0) -> tuple[Problem, np.n
 
 
 @pytest.mark.parametrize("total", [2, 3])
-@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+@pytest.mark.parametrize("factor", [1.5, 7.0, 300.0])
 def test_a_factor_that_was_put_in_is_found_again(total: int, factor: float) -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (200_000, total))
@@ -72,4 +72,4 @@ def test_classes_that_are_told_apart_give_no_infinite_factor() -> None:
     assert factor == pytest.approx(np.log(21) / 0.01, rel=0.01), "as sure as 21 of 22"
     assert sharpness(np.zeros((40, 1)), classes) >= LEAST
     assert sharpness((classes * 2.0 - 1)[:, None] * 1e-9, classes) <= MOST
-    assert sharpness((1 - classes * 2.0)[:, None], classes) == pytest.approx(LEAST, rel=0.05), "worse than nothing"
+    assert sharpness((1 - classes * 2.0)[:, None], classes) == pytest.approx(LEAST, rel=0.05), "never softer"
