@@ -55,6 +55,7 @@ OPERATIONS: dict[str, Operation] = {
     "buildembeddingtiles": Operation("compression.build", "build_embedding_tiles", "BuildRequest"),
     "trainclassifier": Operation("classification.train", "train_classifier", "TrainRequest"),
     "describetiles": Operation("compression.describe", "describe_tiles", "DescribeRequest"),
+    "warmlive": Operation("classification.warm", "warm_live", "WarmRequest"),
     "livemap": Operation("classification.live", "live_map", "LiveRequest"),
     "livevalidation": Operation("classification.livevalidation", "live_validation", "ValidationRequest"),
     "learningcurve": Operation("classification.livevalidation", "learning_curve", "ValidationRequest"),

@@ -16,8 +16,6 @@ from typing import Any
 BACKEND = Path(__file__).resolve().parent.parent / "processing"
 SIZE = 640
 """More than one block, so that overviews are averaged too."""
-SIDE = 9
-"""Clicks in a row, and rows of them: enough of each of three classes to choose C and to validate."""
 
 
 def backend() -> Callable[..., dict[str, Any]]:
@@ -41,17 +39,6 @@ def backend() -> Callable[..., dict[str, Any]]:
     return run
 
 
-def clicks_on(bounds: tuple[float, float, float, float], names: str) -> dict[str, Any]:
-    """Clicks all over the box (west, south, east, north), of each class in turn."""
-    west, south, east, north = bounds
-    steps = [(index + 0.5) / SIDE for index in range(SIDE)]
-    return {
-        "x": [west + (east - west) * step for step in steps for _ in steps],
-        "y": [south + (north - south) * step for _ in steps for step in steps],
-        "classes": [index % len(names) for index in range(SIDE**2)], "names": [*names],
-    }
-
-
 def main() -> None:
     """Sample data, tiles, model, map; and what the dock asks for at a click, of two classes and of three."""
     run = backend()
@@ -64,15 +51,12 @@ def main() -> None:
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)
         run("applyclassifier", tiles=[tiles], model=model, score=folder / "score.tif", classes=folder / "classes.tif")
-        bounds = run("describetiles", tiles=tiles)["bounds"]
-        view = {**dict(zip(("west", "south", "east", "north"), bounds)), "width": SIZE, "height": SIZE}
-        drawn = {"view": view, "score": folder / "live.tif", "hatching": folder / "hatching.tif", "extrapolated": True}
-        for names in ("ab", "abc"):
-            clicks = {"tiles": tiles, **clicks_on(bounds, names)}
-            run("livemap", **clicks, **drawn)
-            run("livevalidation", **clicks)
-            run("nextpoint", **clicks)
-            run("learningcurve", **clicks)
+        (west, south, east, north) = run("describetiles", tiles=tiles)["bounds"]
+        view = {"west": west, "south": south, "east": east, "north": north, "width": SIZE, "height": SIZE}
+        nothing: dict[str, Any] = {"x": [], "y": [], "classes": [], "names": []}
+        run("livemap", tiles=tiles, **nothing, view=view, hatching=folder / "hatching.tif")
+        for classes in (2, 3):
+            run("warmlive", tiles=tiles, classes=classes)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ PANNING = 80
 """Milliseconds that the map must rest before a new window is asked for."""
 STILL = 700
 """Milliseconds without a click before the learning curve, which takes longest, is asked for."""
-MAP, VALIDATION, CURVE, SUGGESTION, TILES = "map", "validation", "curve", "suggestion", "tiles"
-URGENCY = {TILES: 0, MAP: 0, SUGGESTION: 1, VALIDATION: 2, CURVE: 3}
+MAP, VALIDATION, CURVE, SUGGESTION, TILES, WARM = "map", "validation", "curve", "suggestion", "tiles", "warm"
+URGENCY = {TILES: 0, MAP: 0, SUGGESTION: 1, VALIDATION: 2, CURVE: 3, WARM: 4}
 SUGGESTED = 1
 MOST_PASSED_OVER = 1000
 
@@ -229,6 +229,7 @@ class LiveLoop(QObject):
             return
         if channel == TILES:
             self.session.set_tiles(TilesInfo.of(result))
+            self._submit(WARM, "warmlive", {"tiles": result["tiles"]})
         elif channel == MAP:
             self._show(result)
         elif channel == VALIDATION:
@@ -269,7 +270,7 @@ class LiveLoop(QObject):
     def _on_busy(self, channel: str) -> None:
         words = {
             TILES: tr("Opening the tiles…"), MAP: tr("Scoring the map…"), VALIDATION: tr("Validating…"),
-            CURVE: tr("Learning curve…"), SUGGESTION: tr("Looking for the next point…"),
+            CURVE: tr("Learning curve…"), SUGGESTION: tr("Looking for the next point…"), WARM: tr("Getting ready…"),
         }
         self.working.emit(words.get(channel, ""))
 
