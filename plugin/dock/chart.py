@@ -34,10 +34,17 @@ def legible(colour: str, ground: QColor) -> QColor:
     """The colour, made lighter or darker until it stands out 3 : 1 (WCAG) from the ground."""
     found = QColor(colour)
     step = 0.04 if _luminance(ground) < 0.18 else -0.04
-    while _contrast(found, ground) < 3 and 0 < found.lightnessF() < 1:
-        hue, saturation, lightness, alpha = found.getHslF()
-        found.setHslF(max(0.0, hue), saturation, min(1.0, max(0.0, lightness + step)), alpha)
+    hue, saturation, lightness, alpha = found.getHslF()
+    while _contrast(found, ground) < 3 and 0 <= lightness + step <= 1:
+        lightness += step
+        found.setHslF(max(0.0, hue), saturation, lightness, alpha)
     return found
+
+
+def ink_on(ground: QColor, text: QColor) -> QColor:
+    """The theme's colour of text where it can be read on the ground (4.5 : 1), else nearly black or white: style
+    sheets, of which QGIS's dark themes are made, change the ground alone."""
+    return text if _contrast(text, ground) >= 4.5 else QColor("#eeeeee" if _luminance(ground) < 0.18 else "#202020")
 
 
 def _luminance(colour: QColor) -> float:
@@ -124,7 +131,8 @@ class Chart(QWidget):
 
     def _recolour(self) -> None:
         palette = self.palette()
-        self.ground, self.ink = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
+        self.ground = palette.color(QPalette.ColorRole.Base)
+        self.ink = ink_on(self.ground, palette.color(QPalette.ColorRole.Text))
         self.plot.setBackground(self.ground)
         self.small = QFont(self.font())
         self.small.setPointSizeF(max(6.5, 0.85 * self.font().pointSizeF()))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitscape.plugin.dock import charts
+from bitscape.plugin.dock.chart import legible
 from bitscape.plugin.dock.charts import ChartsPanel, percent, share_at_least
 from bitscape.plugin.layers.styling import BLUE, ORANGE
 from qgis.core import QgsApplication
@@ -348,3 +349,24 @@ def test_import_takes_the_qt_of_qgis(code: str, tmp_path: Path) -> None:
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_theme_that_changes_the_ground_alone_is_still_read(panel: ChartsPanel) -> None:
+    """As QGIS's Night Mapping does by its style sheet."""
+    for ground in ("#323232", "#ffffff", "#7f7f7f"):
+        palette = QPalette()
+        palette.setColor(QPalette.ColorRole.Base, QColor(ground))
+        for text in ("#000000", "#ffffff"):
+            palette.setColor(QPalette.ColorRole.Text, QColor(text))
+            panel.setPalette(palette)
+            assert contrast(panel.scores.ink, QColor(ground)) >= 3.9, (ground, text)
+    assert contrast(legible("#000000", QColor("#323232")), QColor("#323232")) >= 3
+    panel.setPalette(QPalette())
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """WCAG's contrast ratio."""
+    low, high = sorted(
+        sum(share * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+            for share, part in zip((0.2126, 0.7152, 0.0722), colour.getRgbF()[:3])) for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
