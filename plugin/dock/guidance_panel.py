@@ -30,7 +30,8 @@ class GuidancePanel(QWidget):
         self._figures.setToolTip(tr(
             "Nested cross-validation on your clicks. Random folds have neighbours of each tested click among those "
             "that train, so they flatter; new places leave out whole blocks of ground. Both measure agreement with "
-            "your clicks, which are no random sample of the map."))
+            "your clicks, which are no random sample of the map: those that Next point chose are its hardest places, "
+            "and figures on them are lower than the map deserves."))
         self.next = QPushButton(tr("Next point [.]"))
         self.next.setToolTip(tr("Fly to the place whose label would teach the most (.)"))
         self.next.clicked.connect(self.next_wanted)

@@ -164,6 +164,8 @@ class LiveLoop(QObject):
 
     def _on_tiles(self) -> None:
         tiles = self.session.tiles
+        for channel in (MAP, VALIDATION, CURVE, SUGGESTION):  # nothing of the old tiles arrives any more
+            self.resident.cancel(channel)
         self.answer = self._hatched = None
         self._passed_over = []
         if self.layers is not None:
