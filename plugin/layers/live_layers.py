@@ -32,7 +32,8 @@ class LiveLayers(QObject):
         super().__init__(parent)
         self.folder = folder
         self._group = group
-        self._was_there = folder.exists()
+        self._kept = folder.exists()
+        QgsProject.instance().projectSaved.connect(self._keep)
         self._slot = 0
         self.view, self.threshold, self.opacity = SCORE, 0.5, OPACITY
         self._look: Optional[tuple[Any, ...]] = None
@@ -104,7 +105,7 @@ class LiveLayers(QObject):
 
     def sweep(self) -> None:
         """Remove files that no layer shows, unless a saved project may: it would ask for them when it is opened."""
-        if self._was_there or QgsProject.instance().fileName():
+        if self._kept or QgsProject.instance().fileName():
             return
         shown = {Path(layer.source()) for layer in QgsProject.instance().mapLayers().values()}
         for path in self.folder.glob("*-[0-9].tif*"):  # with .aux.xml
@@ -113,6 +114,10 @@ class LiveLayers(QObject):
                     path.unlink()
         with contextlib.suppress(OSError):
             self.folder.rmdir()
+
+    def _keep(self) -> None:
+        """A saved project will look for the pictures, also after it was closed and its name forgotten."""
+        self._kept = True
 
     def _remove(self, role: str) -> None:
         layer = self.layer(role)

@@ -298,6 +298,8 @@ def test_nothing_is_swept_that_a_saved_project_may_show(
     project.clear()
     LiveLayers(live.folder, session.group).sweep()
     assert set(live.folder.iterdir()) == files, "another project may show what was there before"
+    live.forget()
+    assert set(live.folder.iterdir()) == files, "the project that was saved is closed, but will be opened again"
 
 
 # Their looks
