@@ -112,12 +112,15 @@ def dock() -> Any:
 
 
 class Watchdog:
-    """The longest time, in milliseconds, that the main thread did not answer, and what it was doing then."""
+    """The longest time, in milliseconds, that the main thread did not answer, and what it was doing then; and all times
+    above FROM."""
 
     TICK = 0.005
+    FROM = 40.0
 
     def __init__(self) -> None:
         self.longest, self.where = 0.0, ""
+        self.long: list[float] = []
         self._last = time.perf_counter()
         self._main = threading.get_ident()
         self._timer = QTimer()
@@ -141,6 +144,8 @@ class Watchdog:
     def _beat(self) -> None:
         now = time.perf_counter()
         gap = (now - self._last - self.TICK) * 1000
+        if gap > self.FROM:
+            self.long.append(gap)
         if gap > self.longest:
             self.longest, self.where = gap, self._stuck
         self._last, self._stuck = now, ""

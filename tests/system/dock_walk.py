@@ -140,7 +140,9 @@ def walk() -> None:
     settle()
     look_around(board)
     edit(board)
-    guided(eyes, MANY)
+    with Watchdog() as watch:
+        guided(eyes, MANY)
+    REPORT["clicks_blocked"] = [watch.long, watch.where]
     canvas.setExtent(board.session.tiles.extent)
     settle()
     wait(1500)

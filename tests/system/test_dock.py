@@ -66,6 +66,14 @@ def test_figures_are_given_only_when_labels_support_them(walk: dict[str, Any]) -
     assert "1%" in walk["many"]["text"].replace(" ", "")
 
 
+def test_clicking_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """Twenty-six clicks and as many flights to the next point. Two longer pauses are the machine's, more are ours."""
+    long, where = walk["clicks_blocked"]
+    with capsys.disabled():
+        print(f"\nThe main thread did not answer for {max(long, default=0):.0f} ms at most")
+    assert len([one for one in long if one > 50]) <= 2, f"{long}\n{where}"
+
+
 def test_editing(walk: dict[str, Any]) -> None:
     undone, redone, brushed, unbrushed, removed, restored = walk["edits"]
     assert (undone, redone, unbrushed, removed, restored) == (-1, 0, 0, -1, 0)
