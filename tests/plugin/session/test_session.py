@@ -1,16 +1,11 @@
-"""The labelling session on real tiles: where clicks land, what is on disk, whose layers it takes, and what it says."""
+"""The session's files, classes and areas: opened, adopted, removed, forgotten."""
 
 from __future__ import annotations
 
 import os
-import random
-import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from bitscape.plugin.dock.session import INFO, WARNING, Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
@@ -19,225 +14,23 @@ from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_file import read_classes
 from bitscape.plugin.layers.label_layer import LabelLayer
 from bitscape.processing.errors import InputError
-from bitscape.tests.plugin.background_runs import SmallSample, registered
+from bitscape.tests.plugin.session.scene import (
+    LAYERS,
+    REMOVED,
+    clicks,
+    covered,
+    crs,
+    on_disk,
+)
 from bitscape.tests.plugin.waiting import eventually
-from osgeo import gdal, ogr, osr
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsGeometry,
-    QgsPointXY,
     QgsProject,
     QgsRectangle,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtTest import QSignalSpy
-
-EVERY_CRS = pytest.mark.parametrize("epsg", [32610, 3857, 4326])
-REMOVED = (INFO, "The label layer was removed from the project; its file is untouched.")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> SmallSample:
-    with registered():
-        return SmallSample.make(tmp_path_factory.mktemp("sample"))
-
-
-@pytest.fixture(scope="module")
-def described(sample: SmallSample) -> TilesInfo:
-    return sample.info()
-
-
-@pytest.fixture
-def tiles(described: TilesInfo, tmp_path: Path) -> TilesInfo:
-    """The tiles in a folder of their own."""
-    for name in ("change.tif", "change.basis.json"):
-        shutil.copy(described.path.with_name(name), tmp_path / name)
-    return replace(described, path=tmp_path / "change.tif")
-
-
-@pytest.fixture
-def session(project: QgsProject) -> Iterator[Session]:
-    """A session that remembers what it said."""
-    made = Session(project)
-    made.words = []
-    made.said.connect(lambda text, level: made.words.append((level, text)))
-    yield made
-    made.close()
-
-
-def crs(epsg: int) -> QgsCoordinateReferenceSystem:
-    return QgsCoordinateReferenceSystem(f"EPSG:{epsg}")
-
-
-def clicks(tiles: TilesInfo, epsg: int, *pixels: tuple[float, float]) -> list[QgsPointXY]:
-    """The middles of pixels (column, row) of the tiles, in another CRS: without QGIS's own transformation."""
-    systems = [osr.SpatialReference(), osr.SpatialReference()]
-    for system, code in zip(systems, (32610, epsg)):
-        system.ImportFromEPSG(code)
-        system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    move = osr.CoordinateTransformation(*systems)
-    west, north = tiles.extent.xMinimum(), tiles.extent.yMaximum()
-    return [QgsPointXY(*move.TransformPoint(west + 10 * (column + 0.5), north - 10 * (row + 0.5))[:2])
-            for column, row in pixels]
-
-
-def covered(tiles: TilesInfo, wanted: bool = True) -> list[tuple[int, int]]:
-    """Pixels (column, row) with data, or without, in no order that means something."""
-    dataset = gdal.Open(str(tiles.path))
-    rows, columns = np.nonzero((dataset.GetRasterBand(1).ReadAsArray().view(np.int8) != -128) == wanted)
-    pixels = list(zip(columns.tolist(), rows.tolist()))
-    random.Random(7).shuffle(pixels)
-    return pixels
-
-
-def on_disk(path: Path) -> list[dict[str, Any]]:
-    """What another program would read: the attributes of every label, with ``x`` and ``y``."""
-    dataset = ogr.Open(str(path))
-    layer = dataset.GetLayerByName("labels") or dataset.GetLayer(0)
-    return [{**feature.items(), "x": feature.GetGeometryRef().GetX(), "y": feature.GetGeometryRef().GetY()}
-            for feature in layer]
-
-
-@EVERY_CRS
-def test_clicks_in_any_crs_land_on_the_pixel_that_was_meant(session: Session, tiles: TilesInfo, epsg: int) -> None:
-    session.set_tiles(tiles)
-    pixels = covered(tiles)[:40]
-    for point in clicks(tiles, epsg, *pixels[:3]):
-        assert session.place([point], crs(epsg)) == 1
-    assert session.place(clicks(tiles, epsg, *pixels[3:]), crs(epsg)) == 37
-    found = on_disk(tiles.labels_path)
-    for (column, row), label in zip(pixels, found):
-        assert abs((label["x"] - tiles.extent.xMinimum()) / 10 - column - 0.5) < 1e-3
-        assert abs((tiles.extent.yMaximum() - label["y"]) / 10 - row - 0.5) < 1e-3
-    assert session.labels.crs == tiles.crs and session.words == []
-    assert [(point.x(), point.y()) for point in session.positions(session.training)] == [
-        (label["x"], label["y"]) for label in found]
-
-
-def test_a_label_says_its_class_image_period_and_product_on_disk(session: Session, tiles: TilesInfo) -> None:
-    session.set_tiles(tiles)
-    assert session.chosen == "change"
-    session.image_date = lambda: "2024-06-05"
-    points = clicks(tiles, 3857, *covered(tiles)[:2])
-    session.place(points[:1], crs(3857))
-    (label,) = on_disk(tiles.labels_path)
-    assert (label["label"], label["image_date"], label["when"]) == ("change", "2024-06-05", "2020→2024")
-    assert label["product_version"] == "Bitscape synthetic sample"
-    assert label["role"] == "train" and len(label["uuid"]) == 36
-    session.image_date = lambda: ""
-    session.choose("nochange")
-    session.place(points[1:], crs(3857))
-    second = on_disk(tiles.labels_path)[1]
-    assert (second["label"], second["image_date"]) == ("nochange", "")
-
-
-@EVERY_CRS
-def test_where_there_is_no_data_nothing_is_placed_and_it_is_said(
-    session: Session, tiles: TilesInfo, epsg: int
-) -> None:
-    session.set_tiles(tiles)
-    nowhere = [*covered(tiles, False)[:5], (-1, 10), (256, 10), (10, -1), (10, 256), (40000, 10)]
-    for point in clicks(tiles, epsg, *nowhere):
-        session.words.clear()
-        assert session.place([point], crs(epsg)) == 0
-        assert session.words == [(WARNING, "No data here: nothing was placed.")]
-    assert session.training == [] and not session.history.can_undo
-    assert not tiles.labels_path.exists() or on_disk(tiles.labels_path) == []
-
-
-def test_of_a_stroke_the_part_on_the_data_is_placed(session: Session, tiles: TilesInfo) -> None:
-    session.set_tiles(tiles)
-    on, off = covered(tiles)[:3], covered(tiles, False)[:2]
-    assert session.place(clicks(tiles, 4326, on[0], off[0], on[1], off[1], on[2]), crs(4326)) == 3
-    assert session.words == [(WARNING, "2 of 5 points lie where there is no data and were not placed.")]
-    assert len(on_disk(tiles.labels_path)) == 3
-
-
-def test_a_click_that_is_nowhere_on_earth_is_told(session: Session, tiles: TilesInfo) -> None:
-    session.set_tiles(tiles)
-    for place in (QgsPointXY(1e9, 95), QgsPointXY(-122, 1e9)):
-        assert session.place([place], crs(4326)) == 0
-        assert not session.remove_near(place, crs(4326), 1)
-    assert session.words and {level for level, _ in session.words} == {WARNING}
-    assert session.place(clicks(tiles, 4326, covered(tiles)[0]), crs(4326)) == 1
-
-
-def test_clicks_before_there_are_tiles_or_classes_say_what_is_missing(session: Session, tiles: TilesInfo) -> None:
-    assert session.place([QgsPointXY(1, 2)], crs(4326)) == 0
-    session.prepare_labels()
-    assert [text.split(":")[0] for _, text in session.words] == ["Choose the data first"]
-    with pytest.raises(InputError, match="Choose the data first"):
-        session.create_labels(tiles.labels_path)
-    session.set_tiles(tiles)
-    session.set_table(ClassTable())
-    assert session.chosen == "" and session.place(clicks(tiles, 4326, (5, 5)), crs(4326)) == 0
-    assert session.words[-1] == (WARNING, "Choose or add a class first.") and not tiles.labels_path.exists()
-
-
-def test_edit_mode_is_refused_in_words_and_labelling_goes_on_after_it(session: Session, tiles: TilesInfo) -> None:
-    session.set_tiles(tiles)
-    points = clicks(tiles, 3857, *covered(tiles)[:3])
-    session.place(points[:1], crs(3857))
-    session.labels.layer.startEditing()
-    assert session.place(points[1:2], crs(3857)) == 0
-    assert not session.remove_near(points[0], crs(3857), 100)
-    session.undo()
-    assert len(session.words) == 3 and all("is in edit mode" in text for _, text in session.words)
-    assert len(on_disk(tiles.labels_path)) == 1
-    session.labels.layer.rollBack()
-    assert session.place(points[1:2], crs(3857)) == 1
-    session.labels.layer.startEditing()
-    session.labels.layer.deleteFeature(1)
-    session.labels.layer.commitChanges()
-    assert session.place(points[2:], crs(3857)) == 1
-    assert len(on_disk(tiles.labels_path)) == len(session.training) == 2
-
-
-def test_a_stroke_is_undone_and_done_again_as_one(session: Session, tiles: TilesInfo) -> None:
-    session.begin_stroke()
-    session.end_stroke()
-    session.undo()
-    session.redo()
-    assert session.words == []
-    session.set_tiles(tiles)
-    pixels = covered(tiles)[:6]
-    session.place(clicks(tiles, 3857, pixels[0]), crs(3857))
-    session.begin_stroke()
-    for pixel in pixels[1:5]:
-        session.place(clicks(tiles, 3857, pixel), crs(3857))
-    session.end_stroke()
-    placed = [label.uuid for label in session.training]
-    session.undo()
-    assert session.words == [(INFO, "Undone: Add 4 labels")] and len(on_disk(tiles.labels_path)) == 1
-    session.redo()
-    assert session.words[-1] == (INFO, "Done again: Add 4 labels")
-    assert [label.uuid for label in session.training] == [label["uuid"] for label in on_disk(tiles.labels_path)]
-    assert {label.uuid for label in session.training} == set(placed)
-    session.undo()
-    session.undo()
-    session.undo()
-    assert len(session.words) == 4 and on_disk(tiles.labels_path) == [], "nothing is left to undo, and nothing is said"
-
-
-@pytest.mark.parametrize(("epsg", "metre"), [(32610, 1.0), (3857, 1.48), (4326, 1.32e-5)])
-def test_the_nearest_label_within_the_radius_is_removed(
-    session: Session, tiles: TilesInfo, epsg: int, metre: float
-) -> None:
-    """``metre``: what one on the ground is, eastwards at 47.6 degrees, in the CRS of the map."""
-    session.set_tiles(tiles)
-    assert not session.remove_near(QgsPointXY(0, 0), crs(epsg), 1)
-    session.place(clicks(tiles, 32610, (50, 50), (53, 50), (50, 60)), tiles.crs)
-    assert len(session.training) == 3
-    here, = clicks(tiles, epsg, (52, 50))
-    assert not session.remove_near(here, crs(epsg), 9 * metre)
-    assert session.remove_near(here, crs(epsg), 11 * metre)
-    assert sorted(round((label["x"] - 540005) / 10) for label in on_disk(tiles.labels_path)) == [50, 50]
-    assert not session.remove_near(here, crs(epsg), 18 * metre)
-    assert session.remove_near(here, crs(epsg), 1000 * metre), "of two, the one 20 m away"
-    assert [round((5269995 - label["y"]) / 10) for label in on_disk(tiles.labels_path)] == [60]
-    session.undo()
-    session.undo()
-    assert len(on_disk(tiles.labels_path)) == 3 and session.words[-1] == (INFO, "Undone: Remove a label")
 
 
 def test_labels_beside_the_tiles_are_opened_and_new_ones_get_a_number(
@@ -277,24 +70,6 @@ def test_a_damaged_file_beside_the_tiles_is_told_and_left_alone(session: Session
     assert session.place(clicks(tiles, 4326, covered(tiles)[0]), crs(4326)) == 1
     assert tiles.labels_path.read_text() == "no GeoPackage"
     assert len(on_disk(tiles.path.with_name("change_labels_2.gpkg"))) == 1
-
-
-def theirs(path: Path, driver: str, epsg: int, field: str) -> QgsVectorLayer:
-    """A layer of points of the user's, made without our code."""
-    reference = osr.SpatialReference()
-    reference.ImportFromEPSG(epsg)
-    data = ogr.GetDriverByName(driver).CreateDataSource(str(path))
-    data.CreateLayer(path.stem, reference, ogr.wkbPoint).CreateField(ogr.FieldDefn(field, ogr.OFTString))
-    data = None
-    return QgsVectorLayer(str(path), path.stem, "ogr")
-
-
-LAYERS: dict[str, tuple[Callable[[Path], QgsVectorLayer], str, int]] = {
-    "shapefile": (lambda folder: theirs(folder / "s.shp", "ESRI Shapefile", 4326, "klass"), "klass", 4326),
-    "geopackage": (lambda folder: theirs(folder / "g.gpkg", "GPKG", 3857, "Category"), "Category", 3857),
-    "memory": (lambda folder: QgsVectorLayer("Point?crs=EPSG:32611&field=n:int&field=what:string", "m", "memory"),
-               "what", 32611),
-}
 
 
 @pytest.mark.parametrize("kind", LAYERS)

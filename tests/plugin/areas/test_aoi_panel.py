@@ -1,23 +1,35 @@
-"""Areas of interest on a real canvas: drawing with mouse and keys, the panel, its layer on disk, and what is undone."""
+"""The panel of areas of interest, on real files."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bitscape.plugin.canvas.aoi_tool import AoiTool
 from bitscape.plugin.dock.aoi_panel import AoiPanel
 from bitscape.plugin.dock.session import Session
-from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.aoi_layer import AoiLayer
+from bitscape.tests.plugin.areas.scene import (
+    LEFT,
+    MERCATOR,
+    PLAIN,
+    UTM,
+    Desktop,
+    X,
+    Y,
+    click_all,
+    collect,
+    drag,
+    key,
+    move,
+    on_disk,
+    polygons,
+    tiles_at,
+)
 from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, ogr, osr
 from qgis.core import (
-    QgsCoordinateReferenceSystem,
     QgsGeometry,
     QgsPointXY,
     QgsProject,
@@ -26,266 +38,9 @@ from qgis.core import (
 )
 from qgis.gui import QgsMapCanvas, QgsMapToolPan
 from qgis.PyQt import sip
-from qgis.PyQt.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
-from qgis.PyQt.QtGui import QKeySequence, QMouseEvent
+from qgis.PyQt.QtCore import QCoreApplication, QPoint, Qt
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QAction, QApplication, QFileDialog, QMainWindow
-
-UTM = QgsCoordinateReferenceSystem("EPSG:32633")
-MERCATOR = QgsCoordinateReferenceSystem("EPSG:3857")
-LEFT, RIGHT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton
-PLAIN, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
-TRIANGLE = ((50, 50), (250, 60), (150, 250))
-X, Y = 500_000.0, 5_000_000.0
-
-
-def collect() -> None:
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    QCoreApplication.processEvents()
-
-
-@pytest.fixture
-def window(project: QgsProject) -> Iterator[QMainWindow]:
-    """A window with a canvas of 300 × 300 pixels of 10 m, whose actions have QGIS's own shortcuts."""
-    made = QMainWindow()
-    canvas = QgsMapCanvas()
-    canvas.setDestinationCrs(UTM)
-    made.setCentralWidget(canvas)
-    made.fired = []
-    for keys in ("Delete", "Backspace", "Esc", "Return", "Ctrl+Z"):
-        action = QAction(keys, made)
-        action.setShortcut(QKeySequence(keys))
-        action.triggered.connect(lambda _=False, keys=keys: made.fired.append(keys))
-        made.addAction(action)
-    made.show()
-    canvas.setFixedSize(302, 302)  # its frame is a pixel wide
-    QCoreApplication.processEvents()
-    canvas.setExtent(QgsRectangle(X, Y - 3000, X + 3000, Y))
-    made.activateWindow()
-    canvas.setFocus()
-    QCoreApplication.processEvents()
-    assert canvas.mapSettings().outputSize().width() == 300 and abs(canvas.mapUnitsPerPixel() - 10) < 0.1
-    yield made
-    canvas.unsetMapTool(canvas.mapTool())
-    made.deleteLater()
-    collect()
-
-
-@pytest.fixture
-def canvas(window: QMainWindow) -> QgsMapCanvas:
-    return window.centralWidget()
-
-
-@pytest.fixture
-def session(project: QgsProject) -> Iterator[Session]:
-    made = Session(project)
-    made.complaints = []
-    made.said.connect(lambda text, level: made.complaints.append(text))
-    yield made
-    made.close()
-
-
-def tiles_at(folder: Path, crs: QgsCoordinateReferenceSystem = UTM) -> TilesInfo:
-    return TilesInfo(
-        folder / "change.tif", 300, 300, 8, QgsRectangle(X, Y - 3000, X + 3000, Y), crs, crs.authid(), 10.0,
-        "difference", ("2020", "2024"), ("AlphaEarth",), (), "f", (0.5,),
-    )
-
-
-@pytest.fixture
-def panel(session: Session, canvas: QgsMapCanvas) -> Iterator[AoiPanel]:
-    made = AoiPanel(session, canvas)
-    made.show()
-    yield made
-    made.close_panel()
-    made.deleteLater()
-    collect()
-
-
-@pytest.fixture
-def tool(canvas: QgsMapCanvas) -> Iterator[AoiTool]:
-    made = AoiTool(canvas)
-    made.areas, made.words, made.lefts, made.counts = [], [], [], []
-    made.finished.connect(lambda area: made.areas.append(QgsGeometry(area)))
-    made.refused.connect(made.words.append)
-    made.left.connect(lambda: made.lefts.append(True))
-    made.corners.connect(made.counts.append)
-    canvas.setMapTool(made)
-    yield made
-    made.remove_from_canvas()
-    made.deleteLater()
-    collect()
-
-
-def click(canvas: QgsMapCanvas, x: int, y: int, button: Any = LEFT) -> None:
-    QTest.mouseClick(canvas.viewport(), button, PLAIN, QPoint(x, y))
-
-
-def click_all(canvas: QgsMapCanvas, places: Any = TRIANGLE) -> None:
-    for x, y in places:
-        click(canvas, x, y)
-
-
-def move(canvas: QgsMapCanvas, x: int, y: int, buttons: Any = NONE, modifiers: Any = PLAIN) -> None:
-    event = QMouseEvent(QEvent.Type.MouseMove, QPointF(x, y), NONE, buttons, modifiers)
-    QApplication.sendEvent(canvas.viewport(), event)
-
-
-def drag(canvas: QgsMapCanvas, start: tuple[int, int], end: tuple[int, int], modifiers: Any = SHIFT) -> None:
-    QTest.mousePress(canvas.viewport(), LEFT, modifiers, QPoint(*start))
-    move(canvas, *end, buttons=LEFT, modifiers=modifiers)
-    QTest.mouseRelease(canvas.viewport(), LEFT, modifiers, QPoint(*end))
-
-
-def key(canvas: QgsMapCanvas, which: Any, modifiers: Any = PLAIN) -> None:
-    QTest.keyClick(canvas, which, modifiers)
-
-
-def on_disk(path: Path) -> list[float]:
-    """What another process would read: the sizes of all areas, sorted."""
-    dataset = gdal.OpenEx(str(path), gdal.OF_VECTOR)
-    return sorted(round(feature.GetGeometryRef().GetArea()) for feature in dataset.GetLayerByName("aoi"))
-
-
-def polygons(path: Path, boxes: tuple[tuple[float, float, float], ...], epsg: int = 32633) -> Path:
-    """A user's file, made without our code: squares at (x, y) of a size."""
-    reference = osr.SpatialReference()
-    reference.ImportFromEPSG(epsg)
-    data = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
-    layer = data.CreateLayer(path.stem, reference, ogr.wkbPolygon)
-    layer.CreateField(ogr.FieldDefn("name", ogr.OFTString))
-    for number, (x, y, size) in enumerate(boxes):
-        feature = ogr.Feature(layer.GetLayerDefn())
-        feature.SetField("name", f"box {number}")
-        feature.SetGeometry(ogr.CreateGeometryFromWkt(
-            f"POLYGON (({x} {y}, {x + size} {y}, {x + size} {y + size}, {x} {y + size}, {x} {y}))"))
-        layer.CreateFeature(feature)
-    layer = data = None
-    return path
-
-
-# The tool ------------------------------------------------------------------------------------------------------------
-
-
-def expected(canvas: QgsMapCanvas, places: Any) -> QgsGeometry:
-    transform = canvas.getCoordinateTransform()
-    return QgsGeometry.fromPolygonXY([[transform.toMapCoordinates(x, y) for x, y in places]])
-
-
-@pytest.mark.parametrize("way", ["right", "return", "enter", "double"])
-def test_clicked_corners_become_a_polygon_however_it_is_closed(canvas: QgsMapCanvas, tool: AoiTool, way: str) -> None:
-    click_all(canvas, TRIANGLE[:2] if way == "double" else TRIANGLE)
-    if way == "right":
-        click(canvas, 10, 10, RIGHT)
-    elif way == "double":
-        click(canvas, *TRIANGLE[2])
-        QTest.mouseDClick(canvas.viewport(), LEFT, PLAIN, QPoint(*TRIANGLE[2]))
-    else:
-        key(canvas, Qt.Key.Key_Return if way == "return" else Qt.Key.Key_Enter)
-    area, = tool.areas
-    assert area.isGeosEqual(expected(canvas, TRIANGLE)) and abs(area.area() - expected(canvas, TRIANGLE).area()) < 1e-6
-    assert not tool.is_drawing and tool._band.numberOfVertices() == 0 and not tool.words
-    click_all(canvas)
-    click(canvas, 10, 10, RIGHT)
-    assert len(tool.areas) == 2, "the tool stays for the next area"
-
-
-def test_backspace_takes_corners_back_and_escape_gives_up_then_leaves(
-    canvas: QgsMapCanvas, tool: AoiTool, window: QMainWindow
-) -> None:
-    click_all(canvas, (*TRIANGLE[:2], (10, 290)))
-    move(canvas, 20, 20)
-    assert tool._band.numberOfVertices() >= 4
-    key(canvas, Qt.Key.Key_Backspace)
-    click(canvas, *TRIANGLE[2])
-    key(canvas, Qt.Key.Key_Return)
-    assert tool.areas[0].isGeosEqual(expected(canvas, TRIANGLE))
-    assert tool.counts[-6:] == [1, 2, 3, 2, 3, 0]
-    click_all(canvas)
-    for _ in range(4):
-        key(canvas, Qt.Key.Key_Backspace)
-    assert not tool.is_drawing
-    click_all(canvas)
-    key(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert tool.counts[-1] == 2
-    key(canvas, Qt.Key.Key_Escape)
-    assert not tool.is_drawing and not tool.lefts
-    key(canvas, Qt.Key.Key_Escape)
-    assert tool.lefts == [True] and len(tool.areas) == 1
-    assert window.fired == [], "QGIS's own actions have none of these keys while the tool is active"
-    canvas.unsetMapTool(tool)
-    for which in (Qt.Key.Key_Escape, Qt.Key.Key_Delete):
-        key(canvas, which)
-    assert window.fired == ["Esc", "Delete"], "and all of them afterwards"
-
-
-def test_what_is_no_area_is_refused_with_words_and_can_be_mended(canvas: QgsMapCanvas, tool: AoiTool) -> None:
-    key(canvas, Qt.Key.Key_Return)
-    click(canvas, 10, 10, RIGHT)
-    assert not tool.words, "nothing was begun: nothing to say"
-    click_all(canvas, TRIANGLE[:2])
-    click(canvas, 10, 10, RIGHT)
-    assert "three corners" in tool.words[-1] and tool.is_drawing
-    key(canvas, Qt.Key.Key_Escape)
-    click_all(canvas, ((10, 10), (110, 110), (210, 210)))
-    click(canvas, 10, 10, RIGHT)
-    assert "one line" in tool.words[-1]
-    key(canvas, Qt.Key.Key_Escape)
-    for bow in (((50, 50), (250, 250), (250, 50), (50, 250)), ((50, 50), (250, 250), (250, 50), (20, 200))):
-        click_all(canvas, bow)
-        click(canvas, 10, 10, RIGHT)
-        assert "crosses itself" in tool.words[-1] and not tool.areas
-        assert tool._band.strokeColor().red() > 150 if hasattr(tool._band, "strokeColor") else True
-        key(canvas, Qt.Key.Key_Escape)
-    click_all(canvas, ((50, 50), (250, 250), (250, 50), (50, 250)))
-    key(canvas, Qt.Key.Key_Return)
-    key(canvas, Qt.Key.Key_Backspace)
-    key(canvas, Qt.Key.Key_Return)
-    assert tool.areas[0].isGeosEqual(expected(canvas, ((50, 50), (250, 250), (250, 50))))
-    assert len(tool.words) == 5
-
-
-def test_dragging_with_shift_draws_a_rectangle_upright_on_the_screen(canvas: QgsMapCanvas, tool: AoiTool) -> None:
-    drag(canvas, (200, 220), (60, 100))
-    area, = tool.areas
-    assert area.isGeosEqual(expected(canvas, ((60, 100), (200, 100), (200, 220), (60, 220))))
-    drag(canvas, (100, 100), (103, 180))
-    assert len(tool.areas) == 1 and not tool.is_drawing, "a slip of the hand"
-    extent = canvas.extent()
-    canvas.setRotation(30)
-    drag(canvas, (100, 100), (200, 150))
-    assert tool.areas[1].isGeosEqual(expected(canvas, ((100, 100), (200, 100), (200, 150), (100, 150))))
-    box = tool.areas[1].boundingBox()
-    assert tool.areas[1].area() < 0.9 * box.width() * box.height(), "turned with the map"
-    canvas.setRotation(0)
-    assert abs(canvas.extent().width() - extent.width()) < 1, "Shift did not zoom"
-
-
-def test_leaving_and_another_crs_give_up_what_was_begun(canvas: QgsMapCanvas, tool: AoiTool) -> None:
-    click_all(canvas)
-    canvas.setDestinationCrs(MERCATOR)
-    assert not tool.is_drawing
-    canvas.setDestinationCrs(UTM)
-    click_all(canvas)
-    pan = QgsMapToolPan(canvas)
-    canvas.setMapTool(pan)
-    assert not tool.is_drawing and tool._band.numberOfVertices() == 0 and not tool.areas
-
-
-def test_a_canvas_that_goes_with_the_tool_active_is_no_error(
-    project: QgsProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raised: list[Any] = []
-    monkeypatch.setattr("sys.excepthook", lambda *error: raised.append(error))
-    canvas = QgsMapCanvas()
-    tool = AoiTool(canvas)
-    canvas.setMapTool(tool)
-    sip.delete(canvas)
-    collect()
-    assert raised == []
-
-
-# The panel -----------------------------------------------------------------------------------------------------------
+from qgis.PyQt.QtWidgets import QFileDialog
 
 
 def test_the_first_area_makes_the_layer_beside_the_tiles(
@@ -463,22 +218,6 @@ def test_project_layers_are_imported_in_their_own_crs_and_only_what_is_selected(
     panel.import_from(points)
     assert "no polygons" in session.complaints[-1]
     assert len(on_disk(tmp_path / "change_aoi.gpkg")) == 3
-
-
-class Desktop:
-    """As much of QGIS's interface as the panel uses."""
-
-    def __init__(self, canvas: QgsMapCanvas) -> None:
-        self.active: Any = None
-        self.vertex = QgsMapToolPan(canvas)
-        self.action = QAction("Vertex tool")
-        self.action.triggered.connect(lambda: canvas.setMapTool(self.vertex))
-
-    def setActiveLayer(self, layer: QgsVectorLayer) -> None:  # noqa: N802
-        self.active = layer
-
-    def actionVertexTool(self) -> QAction:  # noqa: N802
-        return self.action
 
 
 @pytest.mark.parametrize("save", [True, False])
