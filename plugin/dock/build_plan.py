@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject
 
+from ..layers.free_name import free_name
 from ..translation import tr
 from .background import Step
 from .raster_headers import RasterHeader, date_of
@@ -27,7 +28,6 @@ BUILD_RATE, MAGNITUDE_RATE = 60e6, 120e6
 """Values a second that two cores of a laptop read, unpack and project, or compare; stated until one was measured."""
 STARTING = 2.0
 """Seconds until a backend works."""
-MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,12 @@ def free_tiles(rasters: Sequence[Path], dates: Sequence[str]) -> Path:
 
 def free(tiles: Path) -> Path:
     """The path, or the first like it with a number where none of the files of a build is there."""
-    stem = re.sub(r"_\d$", "", tiles.stem)
-    tries = [tiles, *(tiles.with_name(f"{stem}_{number}.tif") for number in range(2, MANY))]
-    return next((one for one in tries if not taken(one)), tiles)
+    return free_name(tiles, taken)
 
 
 def taken(tiles: Path) -> list[Path]:
     """Which files of a build are there already."""
-    plan = BuildPlan((), (), tiles, magnitude_beside(tiles))
+    plan = BuildPlan((), (), tiles, magnitude_beside(tiles), reference=(tiles,))
     return [path for path in (*plan.outputs, tiles.with_suffix(".basis.json")) if path.exists()]
 
 

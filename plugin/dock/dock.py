@@ -274,12 +274,12 @@ class BitscapeDock(QgsDockWidget):
     def _enable(self) -> None:
         history = self.session.history
         self._label.setEnabled(self.session.tiles is not None)
-        for button, can, text in (
-            (self._undo, history is not None and history.can_undo, tr("Undo (Ctrl+Z)")),
-            (self._redo, history is not None and history.can_redo, tr("Redo (Ctrl+Y)")),
+        for button, what, tip in (
+            (self._undo, history.undo_text if history is not None else "", tr("Undo (Ctrl+Z)")),
+            (self._redo, history.redo_text if history is not None else "", tr("Redo (Ctrl+Y)")),
         ):
-            button.setEnabled(bool(can))
-            button.setToolTip(text)
+            button.setEnabled(bool(what))
+            button.setToolTip(f"{tip}: {what}" if what else tip)
 
     def _go_there(self) -> None:
         """Show new tiles if the map shows something else."""

@@ -16,6 +16,7 @@ from qgis.PyQt import sip
 from ...processing.errors import InputError
 from ..layers import direct_writing, label_file
 from ..layers.aoi_layer import AOI
+from ..layers.free_name import free_name
 from ..layers.label_exchange import export_labels
 from ..layers.whole_file import whole_file
 from ..translation import tr
@@ -23,7 +24,6 @@ from .session import Session
 
 TRAIN, APPLY = "bitscape:trainclassifier", "bitscape:applyclassifier"
 SCORE, CLASSES, MODEL = "_score", "_classes", "_model"
-MANY = 1000
 
 Command = tuple[str, dict[str, Any]]
 
@@ -93,9 +93,7 @@ def free_score(tiles: Path) -> Path:
 
 def free(score: Path) -> Path:
     """The score map's path, or the first like it with a number that is free, also for what goes with it."""
-    stem = re.sub(r"_\d+$", "", score.stem)
-    tries = [score, *(score.with_name(f"{stem}_{number}{score.suffix}") for number in range(2, MANY))]
-    return next((one for one in tries if not taken(one)), score)
+    return free_name(score, taken)
 
 
 def taken(score: Path) -> list[Path]:
@@ -149,8 +147,7 @@ def _is_as_stored(layer: QgsVectorLayer) -> bool:
 def _beside(score: Path, ending: str) -> Path:
     """A free name for a copy that goes with a score map."""
     stem = names_of(score)[1].stem.replace(MODEL, ending)
-    tries = [score.with_name(f"{stem}.gpkg"), *(score.with_name(f"{stem}-{n}.gpkg") for n in range(2, MANY))]
-    return next(one for one in tries if not one.exists())
+    return free_name(score.with_name(f"{stem}.gpkg"))
 
 
 def _given(**parameters: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from ..layers.aoi_layer import AoiLayer
 from ..layers.class_table import ClassTable
 from ..layers.coverage import Coverage
 from ..layers.direct_writing import rehearse
+from ..layers.free_name import free_name
 from ..layers.label_history import LabelHistory
 from ..layers.label_index import Label
 from ..layers.label_layer import LabelLayer
@@ -156,7 +157,7 @@ class Session(QObject):
         """Where new labels can go: beside the tiles, with a number where there are some."""
         if self.tiles is None:
             return Path("labels.gpkg")
-        return _free(self.tiles.labels_path)
+        return free_name(self.tiles.labels_path)
 
     def set_aoi(self, aoi: Optional[AoiLayer]) -> None:
         """Use polygons as areas of interest, or none."""
@@ -360,9 +361,3 @@ class Session(QObject):
 
 def _file(layer: QgsVectorLayer) -> Path:
     return Path(layer.source().split("|")[0])
-
-
-def _free(path: Path) -> Path:
-    """The path, or the first like it with a number where there is a file already."""
-    tries = (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in range(2, 1000))
-    return path if not path.exists() else next(one for one in tries if not one.exists())

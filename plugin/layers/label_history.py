@@ -35,10 +35,6 @@ class _Presence:
         self.absent = take(labels, self.uuids)
         return len(self.uuids) - len(self.absent)
 
-    def drop(self, uuids: set[str]) -> None:
-        self.uuids = [uuid for uuid in self.uuids if uuid not in uuids]
-        self.absent = {uuid: one for uuid, one in self.absent.items() if uuid not in uuids}
-
     def __len__(self) -> int:
         return len(self.uuids)
 
@@ -65,9 +61,6 @@ class _Relabelling:
         labels.recode(codes)
         return len(self) - len(codes)
 
-    def drop(self, uuids: set[str]) -> None:
-        self.before = {uuid: code for uuid, code in self.before.items() if uuid not in uuids}
-
     def __len__(self) -> int:
         return len(self.before)
 
@@ -85,9 +78,6 @@ class _Classes:
         """As in _Presence."""
         labels.set_table(self.after if forward else self.before)
         return 0
-
-    def drop(self, uuids: set[str]) -> None:
-        pass
 
     def __len__(self) -> int:
         return 1
@@ -230,21 +220,6 @@ class LabelHistory(QObject):
         """Forget all steps; the labels stay."""
         self._undo, self._redo, self._stroke = [], [], None
         self.changed.emit()
-
-    def drop_last_added(self, uuids: Iterable[str]) -> int:
-        """Withdraw labels, such as those off the data: they vanish from the layer and from every step, as if they had
-        never been placed. How many there were."""
-        gone = set(uuids)
-        removed = take(self._labels, gone)
-        for steps in (self._undo, self._redo, [self._stroke] if self._stroke else []):
-            for step in steps:
-                for deed in step.deeds:
-                    deed.drop(gone)
-                step.deeds = [deed for deed in step.deeds if len(deed)]
-        self._undo = [step for step in self._undo if step.deeds]
-        self._redo = [step for step in self._redo if step.deeds]
-        self.changed.emit()
-        return len(removed)
 
     def _record(self, *deeds: _Deed, name: str = "") -> None:
         if not deeds:

@@ -205,36 +205,6 @@ def test_labels_changed_elsewhere_stay_and_undo_says_so(labels: LabelLayer) -> N
     assert state(labels) == [(3, "nochange"), (3, "nochange")]
 
 
-def test_withdrawn_labels_vanish_from_the_stack(labels: LabelLayer) -> None:
-    history = LabelHistory(labels)
-    first = history.add(at(1), "change")[0]
-    second, third = history.add(at(2, 3), "change")
-    history.relabel([second.fid], "nochange")
-    history.add(at(4), "change")
-    history.undo()
-    assert history.drop_last_added([first.uuid, second.uuid, "unknown"]) == 2
-    assert state(labels) == [(3, "change")]
-    assert history.undo_text == "Add a label" and history.redo_text == "Add a label"
-    assert history.undo() == "Add a label" and state(labels) == [] and history.undo() == ""
-    assert history.drop_last_added([third.uuid]) == 0
-    assert not history.can_undo and history.redo() == "Add a label" and state(labels) == [(4, "change")]
-    history.begin_stroke()
-    label = history.add(at(9), "change")[0]
-    history.drop_last_added([label.uuid])
-    history.end_stroke()
-    assert history.undo_text == "Add a label" and history.undo() and state(labels) == []
-
-
-def test_withdrawn_labels_of_a_layer_without_uuids(tmp_path: Path) -> None:
-    labels = shapefile(tmp_path)
-    history = LabelHistory(labels)
-    first = history.add(at(1), "a")[0]
-    second = history.add(at(2), "a")[0]
-    history.drop_last_added([first.uuid])
-    assert truth(labels) == [(2, "a")] and labels.fid_of(second.uuid) == 0
-    assert history.undo() and not history.can_undo and truth(labels) == []
-
-
 def test_labels_without_class_are_relabelled_back_to_none(labels: LabelLayer) -> None:
     feature = labels.feature_at(QgsPointXY(1, 1), "change")
     feature["label"] = NULL
@@ -264,10 +234,9 @@ def test_a_step_that_fails_stays_and_works_later(labels: LabelLayer) -> None:
     history.add(at(1), "change")
     history.remove([labels.labels()[0].fid])
     labels.layer.startEditing()
-    for act in (history.undo, lambda: history.add(at(2), "change"), lambda: history.drop_last_added([])):
-        if act is history.undo or act.__name__ == "<lambda>":
-            with pytest.raises(InputError, match="edit mode"):
-                act()
+    for act in (history.undo, lambda: history.add(at(2), "change")):
+        with pytest.raises(InputError, match="edit mode"):
+            act()
     assert history.undo_text == "Remove a label" and not history.can_redo
     labels.layer.rollBack()
     assert history.undo() == "Remove a label" and state(labels) == [(1, "change")]
@@ -321,8 +290,7 @@ def test_a_removed_layer_raises_words_only(labels: LabelLayer) -> None:
     QgsProject.instance().addMapLayer(labels.layer)
     QgsProject.instance().removeMapLayer(labels.layer)
     for act in (history.undo, lambda: history.add(at(1), "change"), lambda: history.remove([1]),
-                lambda: history.relabel([1], "change"), lambda: history.set_table(ClassTable.of_codes(["a"])),
-                lambda: history.drop_last_added(["x"])):
+                lambda: history.relabel([1], "change"), lambda: history.set_table(ClassTable.of_codes(["a"]))):
         with pytest.raises(BitscapeError, match="was removed"):
             act()
     history.clear()

@@ -113,14 +113,15 @@ def dock() -> Any:
 
 class Watchdog:
     """The longest time, in milliseconds, that the main thread did not answer, and what it was doing then; and all times
-    above FROM."""
+    above FROM, each with what of it the main thread itself computed: the rest is a busy machine's, or waiting."""
 
     TICK = 0.005
     FROM = 40.0
 
     def __init__(self) -> None:
         self.longest, self.where = 0.0, ""
-        self.long: list[float] = []
+        self.long: list[tuple[float, float]] = []
+        self._worked = 0.0
         self._last = time.perf_counter()
         self._main = threading.get_ident()
         self._timer = QTimer()
@@ -131,7 +132,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Watchdog:
-        self._last = time.perf_counter()
+        self._last, self._worked = time.perf_counter(), time.thread_time()
         self._timer.start()
         self._thread.start()
         return self
@@ -144,8 +145,9 @@ class Watchdog:
     def _beat(self) -> None:
         now = time.perf_counter()
         gap = (now - self._last - self.TICK) * 1000
+        worked, self._worked = self._worked, time.thread_time()
         if gap > self.FROM:
-            self.long.append(gap)
+            self.long.append((gap, (self._worked - worked) * 1000))
         if gap > self.longest:
             self.longest, self.where = gap, self._stuck
         self._last, self._stuck = now, ""

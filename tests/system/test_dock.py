@@ -67,11 +67,13 @@ def test_figures_are_given_only_when_labels_support_them(walk: dict[str, Any]) -
 
 
 def test_clicking_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """Twenty-six clicks and as many flights to the next point. Two longer pauses are the machine's, more are ours."""
+    """Twenty-six clicks and as many flights to the next point. What the main thread computes counts, so that a busy
+    machine is not taken for us; two longer pauses are allowed, and no wait of a quarter of a second."""
     long, where = walk["clicks_blocked"]
     with capsys.disabled():
-        print(f"\nThe main thread did not answer for {max(long, default=0):.0f} ms at most")
-    assert len([one for one in long if one > 50]) <= 2, f"{long}\n{where}"
+        print(f"\nThe main thread did not answer for {max((gap for gap, _ in long), default=0):.0f} ms at most")
+    assert len([worked for _, worked in long if worked > 50]) <= 2, f"{long}\n{where}"
+    assert max((gap for gap, _ in long), default=0) < 250, f"{long}\n{where}"
 
 
 def test_editing(walk: dict[str, Any]) -> None:
