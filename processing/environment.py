@@ -20,6 +20,7 @@ SHOWN = ("numpy", "numba", "rasterio", "scikit-learn")
 def prepare() -> None:
     """Set up this process before numba or GDAL is imported: kernel cache, one BLAS thread, a bounded block cache."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache()))
+    os.environ.setdefault("MPLCONFIGDIR", os.environ["NUMBA_CACHE_DIR"])  # where it keeps its list of fonts
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("GDAL_PAM_ENABLED", "NO")

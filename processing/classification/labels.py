@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 
 from ..errors import LabelError
 from ..grids.area import AreaOfInterest
-from ..grids.grid import crs_name
+from ..grids.features import class_text, crs_of, moved, open_layer, read_columns
 
 ROLE = "role"
 VALIDATE = "validate"
@@ -41,8 +39,10 @@ def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label
     """
     import shapely
 
-    info = _open_layer(path, layer, class_field)
-    values, roles, wkb = _read_columns(path, info, class_field)
+    info = open_layer(path, layer, class_field)
+    columns, wkb = read_columns(path, info, [class_field, ROLE])
+    values = columns[class_field]
+    roles = columns[ROLE] if ROLE in columns and class_field != ROLE else np.full(len(wkb), None)
     if len(wkb) == 0:
         raise LabelError(f"The label layer {info['layer_name']} of {path} is empty. Place some labels first.")
     warnings: list[str] = []
@@ -59,8 +59,8 @@ def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label
         raise LabelError(f"No label of {path} can train: {'; '.join(warnings)}.")
     names = tuple(sorted(set(texts[keep])))
     classes = np.array([names.index(text) for text in texts[keep]], np.int64)
-    moved = _moved(geometries[keep], _crs_of(path, info, label_crs), crs, path)
-    return Labels(moved, classes, names, warnings)
+    placed = moved(geometries[keep], crs_of(path, info, label_crs), crs, path)
+    return Labels(placed, classes, names, warnings)
 
 
 def only_inside(labels: Labels, area: AreaOfInterest) -> Labels:
@@ -86,56 +86,6 @@ def only_inside(labels: Labels, area: AreaOfInterest) -> Labels:
     return Labels(cut[inside], labels.classes[inside], labels.names, warnings)
 
 
-def class_text(value: Any) -> str:
-    """A class value as a name: 1, 1.0 and "1 " are all "1"; None and NaN are ""."""
-    if value is None or (isinstance(value, (float, np.floating)) and np.isnan(value)):
-        return ""
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        value = int(value)
-    return str(value).strip()
-
-
-def _open_layer(path: Path, layer: str, class_field: str) -> dict[str, Any]:
-    """pyogrio's description of the layer to read, found by its name or by the class field."""
-    import pyogrio
-
-    if not path.is_file():
-        raise LabelError(f"The label file {path} does not exist.")
-    try:
-        layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
-        wanted = [name for name, _ in layers if name == layer] if layer else [name for name, kind in layers if kind]
-        if not wanted:
-            what = f"no layer named {layer}" if layer else "no layer with geometries"
-            raise LabelError(f"{path} has {what}; it has {_listed([name for name, _ in layers])}.")
-        found = [dict(pyogrio.read_info(path, layer=name), layer_name=name) for name in wanted]
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise LabelError(f"{path} cannot be read as labels (GeoPackage, GeoJSON or Shapefile).", str(error)) from error
-    for info in found:
-        if class_field in list(info["fields"]):
-            return info
-    raise LabelError(f"The labels have no field named {class_field}; there are "
-                     f"{_listed([str(name) for info in found for name in info['fields']])}.")
-
-
-def _read_columns(
-    path: Path, info: dict[str, Any], class_field: str
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Class values, roles (None where there is no such field) and WKB geometries of all features."""
-    import pyogrio
-
-    columns = [class_field] + ([ROLE] if ROLE in list(info["fields"]) and class_field != ROLE else [])
-    try:
-        meta, _, wkb, data = pyogrio.raw.read(path, layer=info["layer_name"], columns=columns, force_2d=True)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
-        raise LabelError(f"The labels in {path} cannot be read; the file may be damaged.", str(error)) from error
-    by_name = dict(zip(meta["fields"], data, strict=True))
-    if wkb is None:
-        raise LabelError(f"The layer {info['layer_name']} of {path} has no geometries.")
-    return by_name[class_field], by_name.get(ROLE, np.full(len(wkb), None)), wkb
-
-
 def _usable(
     geometries: NDArray[Any], keep: NDArray[np.bool_], warnings: list[str]
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -159,46 +109,7 @@ def _usable(
     return geometries, ~missing & ~other & ~flat & ~infinite
 
 
-def _crs_of(path: Path, info: dict[str, Any], label_crs: str) -> CRS | None:
-    text = info["crs"] or label_crs
-    if not text:
-        return None
-    try:
-        return CRS.from_user_input(text)
-    except (RasterioError, ValueError) as error:
-        raise LabelError(f"The CRS of {path} is not one that is understood: {text[:80]}.", str(error)) from error
-
-
-def _moved(geometries: NDArray[Any], source: CRS | None, target: CRS | None, path: Path) -> NDArray[Any]:
-    """Geometries, vertex by vertex, from one CRS to the other; None on both sides is taken as one and the same."""
-    import shapely
-    from rasterio.warp import transform
-
-    if source == target:
-        return geometries
-    if source is None:
-        raise LabelError(f"{path} does not say which CRS its labels are in. Choose it, or save the labels with one "
-                         f"(the tiles are in {crs_name(target)}).")
-    if target is None:
-        raise LabelError(f"The tiles have no CRS, so labels in {crs_name(source)} cannot be placed on them.")
-
-    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = transform(source, target, xy[:, 0], xy[:, 1])
-        return np.column_stack([np.asarray(x, np.float64), np.asarray(y, np.float64)])
-
-    try:
-        moved: NDArray[Any] = shapely.transform(geometries, move)
-    except RasterioError as error:
-        raise LabelError(f"The labels of {path} cannot be moved from {crs_name(source)} to {crs_name(target)}.",
-                         str(error)) from error
-    return moved
-
-
 def _say(warnings: list[str], which: NDArray[np.bool_], one: str, many: str, what: str) -> None:
     count = int(np.count_nonzero(which))
     if count:
         warnings.append(f"{count} {one if count == 1 else many} {what}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "none"

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 NATIVE = {
     "numba", "onnxruntime", "sklearn", "rasterio", "pyarrow", "scipy", "pyogrio", "shapely", "pyproj", "geopandas",
+    "matplotlib", "jinja2",
 }
 QGIS = {"qgis", "PyQt5", "PyQt6", "osgeo", "gdal", "ogr", "osr"}
 SHARED_WITH_PLUGIN = {"bitscape.processing.protocol", "bitscape.processing.errors"}
@@ -76,6 +77,8 @@ def test_folders_of_processing_form_a_tree() -> None:
     uses = uses_of_folders("processing")
     assert uses["grids"] == set()
     assert uses["embeddings"] <= {"grids"}
+    assert uses["reports"] == set()
+    assert uses["statistics"] <= {"grids", "reports"}
 
 
 def test_folders_of_the_plugin_form_a_tree() -> None:

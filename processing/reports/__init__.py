@@ -1,0 +1,1 @@
+"""Reports: pages that stand alone, with their plots inside."""

@@ -1,0 +1,1 @@
+"""Statistics of maps: reference samples, accuracy and area."""
