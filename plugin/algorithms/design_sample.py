@@ -17,7 +17,6 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingParameterVectorDestination,
 )
@@ -29,6 +28,7 @@ from ..settings import threads
 from ..translation import tr
 from . import sources
 from .base import BitscapeAlgorithm, beside
+from .parameters import RasterFile
 
 DESIGNS = ("stratified", "simple", "cluster")
 ALLOCATIONS = ("rare", "proportional", "equal", "neyman", "own")
@@ -53,10 +53,9 @@ class DesignSample(BitscapeAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         integer, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
-        self.add(QgsProcessingParameterRasterLayer("INPUT", tr("Strata: a class map")),
+        self.add(RasterFile("INPUT", tr("Strata: a class map")),
                  tr("The map to be assessed, or another raster of classes that parts the area."))
-        self.add(QgsProcessingParameterRasterLayer("MAP", tr("Map to be assessed, if it is another raster"),
-                                                   optional=True),
+        self.add(RasterFile("MAP", tr("Map to be assessed, if it is another raster"), optional=True),
                  tr("Its classes are what interpreters can answer."), advanced=True)
         self.add(QgsProcessingParameterEnum("DESIGN", tr("Design"), [
             tr("Stratified random"), tr("Simple random"), tr("Two-stage clusters")], defaultValue=0))

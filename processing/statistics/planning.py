@@ -144,7 +144,7 @@ def _size(question: Question, aim: Floats) -> int:
         return max(stratified_size(question.weights, aim, question.target_error, pixels), LEAST * len(question.names))
     share = float((question.weights * aim).sum())
     if question.design == "simple":
-        return simple_size(share, question.target_error, pixels)
+        return max(simple_size(share, question.target_error, pixels), LEAST)
     effect = design_effect(question.per_cluster, question.correlation)
     return math.ceil(effect * share * (1 - share) / question.target_error**2 - 1e-6)
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..grids.class_map import ClassMap
 from ..grids.grid import Grid
-from ..provenance import tags
 from .drawing import Drawn
 from .reference import CLUSTER, CREATED, INTERPRETATIONS, INTERPRETER, LABEL, POINT, SAMPLE, STRATUM, STRATUM_AREA
 
@@ -62,12 +61,10 @@ def sample_classes(class_map: ClassMap, values: Sequence[int]) -> list[SampleCla
             table = dataset.colormap(1)
         except ValueError:
             pass  # it has none
-    spare = iter(COLOURS * (1 + len(values) // len(COLOURS)))
-    found = []
-    for value, name in zip(values, class_names(class_map, values), strict=True):
-        colour = "#{:02x}{:02x}{:02x}".format(*table[value][:3]) if value in table else next(spare)
-        found.append(SampleClass(name, colour))
-    return found
+    own = ["#{:02x}{:02x}{:02x}".format(*table[value][:3]) for value in values if value in table]
+    if len(own) < len(values) or len(set(own)) < min(2, len(own)):  # one colour for all says nothing
+        own = [COLOURS[index % len(COLOURS)] for index in range(len(values))]
+    return [SampleClass(name, colour) for name, colour in zip(class_names(class_map, values), own, strict=True)]
 
 
 def write_sample(
@@ -96,15 +93,14 @@ def write_sample(
     fields["role"] = np.full(count, VALIDATE, object)
     empty: dict[str, NDArray[Any]] = {
         POINT: np.empty(0, np.int64), **_label_fields(0), "note": np.empty(0, object), "skipped": np.empty(0, object)}
-    text = {name: value for name, value in tags(record).items() if not name.startswith("TIFFTAG")}
     described = {**facts, "provenance": record}
     table: dict[str, NDArray[Any]] = {
         "key": np.array(list(described), object),
         "value": np.array([value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
                            for value in described.values()], object)}
     crs = None if grid.crs is None else grid.crs.to_wkt()
-    # GDAL before 3.7 warns about newer versions
-    new = {"dataset_options": {"VERSION": "1.2"}, "dataset_metadata": text}
+    # GDAL before 3.7 warns about newer versions. No metadata of the dataset: whoever read them would leave an .aux.xml
+    new = {"dataset_options": {"VERSION": "1.2"}}
     layers: list[tuple[str, NDArray[Any] | None, dict[str, NDArray[Any]], dict[str, Any]]] = [
         (SAMPLE, points, fields, new),
         (INTERPRETATIONS, np.empty(0, object), empty, {"append": True}),

@@ -107,7 +107,7 @@ def require_points(names: Sequence[str], counts: Counts, pixels: NDArray[np.int6
         if count > there:
             raise InputError(
                 f"The stratum {name} has {there} {'pixel' if there == 1 else 'pixels'}, but {count} points are to be "
-                "drawn there. Take fewer points, or merge it with another stratum.")
+                "drawn there. Take fewer points or a smaller minimum, or merge it with another stratum.")
 
 
 def confused_shares(weights: Shares, accuracies: Shares) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@
   </renderer-v2>
   <labeling type="simple">
     <settings calloutType="simple">
-      <text-style fieldName="point" isExpression="0" fontSize="8" fontSizeUnit="Point" textColor="51,51,51,255" textOpacity="1" blendMode="0" previewBkgrdColor="255,255,255,255">
+      <text-style fieldName="point" isExpression="0" fontSize="8" fontSizeUnit="Point" fontWeight="75" namedStyle="Bold" textColor="51,51,51,255" textOpacity="1" blendMode="0" previewBkgrdColor="255,255,255,255">
         <text-buffer bufferDraw="1" bufferSize="0.8" bufferSizeUnits="MM" bufferColor="255,255,255,255" bufferOpacity="1" bufferNoFill="1" bufferBlendMode="0" bufferJoinStyle="128"/>
       </text-style>
       <placement placement="6" predefinedPositionOrder="TR,TL,BR,BL,R,L,TSR,BSR" dist="0.6" distUnits="MM" offsetType="1" priority="5"/>
