@@ -17,7 +17,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from ..errors import InputError
 from ..executors import cores, in_order, open_executor
@@ -147,7 +146,7 @@ def draw_clusters(
     last = int(np.flatnonzero(counted.block_sizes.ravel())[-1])
     chosen = np.minimum(np.searchsorted(ends, lots, side="right"), last)
     wide = counted.block_sizes.shape[1]
-    windows = [_block_window(population, blocks, int(one) // wide, int(one) % wide) for one in chosen]
+    windows = [blocks.window(population, int(one) // wide, int(one) % wide) for one in chosen]
     ground = Ground.of(population.map.grid)
     work = partial(_draw_cluster, population, ground, per_cluster, distance, seed)
     items = enumerate(population.masked(windows))
@@ -165,15 +164,6 @@ def draw_clusters(
     number_of = np.repeat(np.arange(1, clusters + 1), per_cluster)
     return Drawn(np.concatenate(rows)[order], np.concatenate(columns)[order],
                  np.zeros(len(order), np.int64), number_of[order])
-
-
-def _block_window(population: Population, blocks: Blocks, row: int, column: int) -> Window:
-    """The part of a block that is on the map and in the window of the population."""
-    outer = population.window
-    top, left = max(row * blocks.rows, int(outer.row_off)), max(column * blocks.columns, int(outer.col_off))
-    bottom = min((row + 1) * blocks.rows, int(outer.row_off + outer.height))
-    right = min((column + 1) * blocks.columns, int(outer.col_off + outer.width))
-    return Window(left, top, right - left, bottom - top)
 
 
 def _draw_cluster(

@@ -35,15 +35,23 @@ Masked = tuple[Window, "NDArray[np.bool_] | None"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of ``rows`` × ``columns`` pixels, counted from the map's first pixel: the primary units of clusters."""
+    """Blocks of ``rows`` × ``columns`` pixels, from the first pixel of a population's window on: the primary units of
+    clusters."""
 
     rows: int
     columns: int
 
     def shape(self, population: Population) -> tuple[int, int]:
-        """Rows and columns of blocks in a map."""
-        grid = population.map.grid
-        return -(-grid.height // self.rows), -(-grid.width // self.columns)
+        """Rows and columns of blocks."""
+        window = population.window
+        return -(-int(window.height) // self.rows), -(-int(window.width) // self.columns)
+
+    def window(self, population: Population, row: int, column: int) -> Window:
+        """The part of a block that is in the window of the population."""
+        outer = population.window
+        top, left = row * self.rows, column * self.columns
+        return Window(int(outer.col_off) + left, int(outer.row_off) + top,
+                      min(self.columns, int(outer.width) - left), min(self.rows, int(outer.height) - top))
 
 
 @dataclass(frozen=True)
@@ -157,8 +165,8 @@ def _tally_cell(
     by_class = _by_class(numbers, weights, population)
     if blocks is None:
         return by_class, None
-    window = masked[0]
-    row, column = int(window.row_off), int(window.col_off)
+    row = int(masked[0].row_off - population.window.row_off)
+    column = int(masked[0].col_off - population.window.col_off)
     first_row, first_column = row // blocks.rows, column // blocks.columns
     down = np.arange(row, row + known.shape[0]) // blocks.rows - first_row
     across = np.arange(column, column + known.shape[1]) // blocks.columns - first_column

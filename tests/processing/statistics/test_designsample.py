@@ -86,7 +86,7 @@ def test_only_a_map_and_a_name_are_needed(change_map: Path, tmp_path: Path) -> N
         path = tmp_path / "sample.gpkg"
         found = read_reference(path, "sample", "label", UTM, interpretations=path)
         rows, columns = rasterio.transform.rowcol(dataset.transform, found.x, found.y)
-        centres = np.array(dataset.transform * (np.array(columns) + 0.5, np.array(rows) + 0.5))
+        centres = np.array(dataset.transform @ (np.array(columns) + 0.5, np.array(rows) + 0.5))
     np.testing.assert_allclose(centres, [found.x, found.y])
     assert found.points.tolist() == list(range(1, 400)) and set(found.labels) == {""} and not found.warnings
     assert (np.where(pixels[rows, columns] == 1, "change", "no change") == found.strata).all()
