@@ -27,6 +27,8 @@ from .strata import Blocks, Masked, Population, Tally, locate
 TRIES, TRIES_EACH = 2000, 100
 """Pixels that are tried for a stratum: so many, and so many more for each point."""
 BATCH = 200_000
+MORE = 1.4
+"""Pixels that are found at once, in parts of what is expected to be needed: each further turn reads the map again."""
 _ORDER, _STRATUM, _BLOCK, _CLUSTER, _SERVING = range(5)
 """Streams of random numbers of one seed."""
 
@@ -61,7 +63,7 @@ class _Stream:
             return np.empty(0)
         rate = (self.taken + 1) / (self.tried + 1)
         left = TRIES + TRIES_EACH * self.count - self.tried - len(self.waiting)
-        return self._random.random(min(int(1.1 * missing / rate) + 16, left, BATCH))
+        return self._random.random(min(int(MORE * missing / rate) + 16, left, BATCH))
 
 
 def draw_points(

@@ -217,9 +217,7 @@ def locate(
     for stratum in np.unique(strata).tolist():
         mine = strata == stratum
         goal = lots[mine] * ends[-1, stratum]
-        # the last cell that has some, where rounding leads beyond it
-        last = int(np.flatnonzero(by_stratum[:, stratum])[-1])
-        here = np.minimum(np.searchsorted(ends[:, stratum], goal, side="right"), last)
+        here = _place(ends[:, stratum], goal)
         cell[mine] = here
         rest[mine] = (goal - (ends[here, stratum] - by_stratum[here, stratum])) / by_stratum[here, stratum]
     rows, columns = np.empty(len(lots), np.int64), np.empty(len(lots), np.int64)
@@ -241,17 +239,39 @@ def _locate_in_cell(
     population: Population, values: NDArray[np.int64], stratum_of: NDArray[np.int64],
     item: tuple[Masked, NDArray[np.int64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the pixels at parts of strata in one cell."""
+    """Rows and columns of the pixels at parts of strata in one cell: first the row, then the pixel in it."""
     masked, strata, rest = item
     numbers, sizes, known = population.read(masked)
-    places = np.empty(len(rest), np.int64)
-    index = np.searchsorted(values, np.where(known, numbers, values[0]))
-    stratum_at = np.where(known, stratum_of[index], -1).ravel()
+    stratum_at = np.where(known, _strata_at(numbers, values, stratum_of), -1)
+    rows, columns = np.empty(len(rest), np.int64), np.empty(len(rest), np.int64)
     for stratum in np.unique(strata).tolist():
-        there = np.flatnonzero(stratum_at == stratum)
-        ends = np.cumsum(np.ones(len(there)) if sizes is None else sizes.ravel()[there])
-        mine = strata == stratum
-        found = np.searchsorted(ends, rest[mine] * ends[-1], side="right")
-        places[mine] = there[np.minimum(found, len(there) - 1)]
-    width = int(masked[0].width)
-    return places // width + int(masked[0].row_off), places % width + int(masked[0].col_off)
+        member = stratum_at == stratum
+        weights = member.astype(np.float64) if sizes is None else np.where(member, sizes, 0)
+        ends = np.cumsum(weights.sum(axis=1))
+        mine = np.flatnonzero(strata == stratum)
+        goals = rest[mine] * ends[-1]
+        rows[mine] = _place(ends, goals)
+        for point, row, goal in zip(mine, rows[mine], goals, strict=True):
+            start = ends[row - 1] if row else 0.0
+            columns[point] = _place(np.cumsum(weights[row]), goal - start)
+    return rows + int(masked[0].row_off), columns + int(masked[0].col_off)
+
+
+def _strata_at(
+    numbers: NDArray[Any], values: NDArray[np.int64], stratum_of: NDArray[np.int64]
+) -> NDArray[np.int16]:
+    """The stratum of each class number; of what is no class, any."""
+    strata = stratum_of.astype(np.int16)
+    if numbers.dtype in (np.uint8, np.uint16):
+        table = np.zeros(np.iinfo(numbers.dtype).max + 1, np.int16)
+        table[values] = strata
+        found: NDArray[np.int16] = table[numbers]
+        return found
+    return strata[np.minimum(np.searchsorted(values, numbers), len(values) - 1)]
+
+
+def _place(ends: NDArray[np.float64], goals: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which part each goal is in, of parts that end at ``ends``: one that has some, also where rounding leads out."""
+    index = np.searchsorted(ends, np.maximum(goals, 0.0), side="right")
+    parts: NDArray[np.int64] = np.minimum(index, np.searchsorted(ends, ends[-1], side="left")).astype(np.int64)
+    return parts
