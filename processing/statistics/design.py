@@ -17,7 +17,7 @@ from ..progress import Progress
 from ..provenance import provenance
 from .drawing import Drawn, draw_clusters, draw_points
 from .planning import Plan, Question, plan_sample
-from .sample_file import class_names, sample_classes, write_sample
+from .sample_file import class_names, require_no_answers, sample_classes, write_sample
 from .sample_size import LEAST
 from .spacing import Ground
 from .strata import MAX_SIDE, Blocks, Population, Tally, tally
@@ -101,6 +101,7 @@ def design_sample(request: DesignRequest, progress: Progress) -> DesignResult:
         raise OutputError(f"A sample is written as GeoPackage: {request.output.name} should end in .gpkg.")
     if request.output.resolve() in {path.resolve() for path in inputs}:
         raise InputError("The sample would overwrite one of the inputs. Choose another name.")
+    require_no_answers(request.output)
     strata = ClassMap.open(request.strata)
     labelled = strata if request.map is None else ClassMap.open(request.map)
     area = None if request.aoi is None else read_area(request.aoi, request.aoi_layer, strata.grid.crs, request.aoi_crs)

@@ -43,6 +43,23 @@ class SampleClass:
     colour: str
 
 
+def require_no_answers(path: Path) -> None:
+    """Raise OutputError if a file is a sample that somebody has begun to interpret: it is not to be overwritten."""
+    import pyogrio
+
+    answers = 0
+    try:
+        for name in (SAMPLE, INTERPRETATIONS):
+            if path.is_file() and name in pyogrio.list_layers(path)[:, 0]:
+                _, _, _, (labels,) = pyogrio.raw.read(path, layer=name, columns=[LABEL], read_geometry=False)
+                answers += len(labels) if name == INTERPRETATIONS else sum(bool(label) for label in labels)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError):
+        return  # no sample of ours
+    if answers:
+        raise OutputError(f"{path} is a sample with {answers} {'answer' if answers == 1 else 'answers'} already. "
+                          "Choose another name, or move it away first.")
+
+
 def class_names(class_map: ClassMap, values: Iterable[int]) -> list[str]:
     """A name for each class number: printable, short, and no two alike."""
     names: list[str] = []

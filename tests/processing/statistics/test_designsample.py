@@ -320,6 +320,20 @@ def test_other_outputs_are_refused(change_map: Path, tmp_path: Path) -> None:
         run(strata=change_map, output=tmp_path / "nowhere" / "s.gpkg")
 
 
+@pytest.mark.parametrize("layer", ["sample", "interpretations"])
+def test_answers_are_not_overwritten(change_map: Path, tmp_path: Path, layer: str) -> None:
+    path = tmp_path / "s.gpkg"
+    for _ in range(2):
+        run(strata=change_map, output=path, size=30)  # without answers it may be drawn again
+    pyogrio.raw.write(path, shapely.to_wkb([shapely.Point(0, 0)]), [np.array([1]), np.array(["change"], object)],
+                      ["point", "label"], layer=layer, driver="GPKG", geometry_type="Point", crs="EPSG:32610",
+                      append=True)
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="sample with 1 answer already"):
+        run(strata=change_map, output=path, size=30)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 0.6, 0.9])
 def test_cancelled_nothing_is_left_and_an_older_file_stays(change_map: Path, tmp_path: Path, fraction: float) -> None:
     (tmp_path / "s.gpkg").write_text("older")

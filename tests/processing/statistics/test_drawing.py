@@ -16,7 +16,7 @@ from bitscape.processing.statistics import strata as strata_module
 from bitscape.processing.statistics.drawing import Drawn, draw_clusters, draw_points
 from bitscape.processing.statistics.sample_size import stratified_error
 from bitscape.processing.statistics.spacing import Ground, Spacing
-from bitscape.processing.statistics.strata import Blocks, Population, tally
+from bitscape.processing.statistics.strata import Blocks, Population, locate, tally
 from bitscape.tests.processing.rasters import write_raster
 from scipy.stats import chisquare
 
@@ -80,6 +80,22 @@ def test_class_numbers_far_apart_are_counted_too(tmp_path: Path) -> None:
     counted = tally(Population.of(ClassMap.open(path), None), None, 1, QUIET)
     assert counted.values.tolist() == [-2_000_000_000, 5, 2_000_000_000]
     assert counted.pixels.sum(axis=0).tolist() == [1, 3, 1]
+
+
+def test_every_lot_leads_to_a_pixel_of_its_stratum_in_proportion(population: Callable[..., Population]) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.choice([0, 1, 2, 9], (40, 60), p=[0.5, 0.2, 0.05, 0.25])
+    one = population(pixels, **GLOBE)
+    counted = tally(one, None, 1, QUIET)
+    lots = np.concatenate([[0, 1e-300, np.nextafter(1, 0)], (np.arange(50_000) + 0.5) / 50_000])
+    for stratum, values in enumerate(([1], [2, 9])):
+        rows, columns = locate(one, counted, np.array([0, 1, 1]), np.full(len(lots), stratum), lots, 2, QUIET)
+        member = np.isin(pixels, values)
+        assert member[rows, columns].all()
+        sizes = np.where(member, areas_of(one), 0)
+        found = np.zeros(pixels.shape)
+        np.add.at(found, (rows, columns), 1)
+        np.testing.assert_allclose(found, sizes / sizes.sum() * 50_000, atol=3)
 
 
 def test_pixels_are_drawn_in_proportion_to_their_area_on_the_ellipsoid(population: Callable[..., Population]) -> None:
