@@ -237,6 +237,8 @@ def _tell(plan: Plan, request: DesignRequest, population: Population, progress: 
         progress.info(f"{name}: {size} ({question.weights[index]:.2%} of the area), {told}.")
     for line in plan.remarks:
         progress.info(line)
+    for line in plan.warnings:
+        progress.warn(line)
     clusters = f" in {plan.clusters:,} clusters of {request.points_per_block}" if plan.clusters else ""
     progress.info(f"{DESIGNS[request.design][0].upper()}{DESIGNS[request.design][1:]} sample of "
                   f"{round(float(plan.counts.sum())):,} points{clusters}. Expected standard error of the overall "

@@ -28,6 +28,8 @@ from .sample_size import (
 )
 
 Floats = NDArray[np.float64]
+MISSED = 1.1
+"""So many times the error asked for is more than rounding and a few rare points explain: worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Plan:
     expected_error: float
     target_error: float | None
     remarks: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def plan_sample(question: Question) -> Plan:
@@ -83,6 +86,7 @@ def plan_sample(question: Question) -> Plan:
     target = _target_shares(question, accuracies)
     aim = accuracies if target is None else target
     remarks: list[str] = []
+    warnings: list[str] = []
     size = question.size or _size(question, aim)
     if size > question.most:
         raise InputError(f"A standard error of {question.target_error:g} would need {size:,} points; {question.most:,} "
@@ -96,14 +100,14 @@ def plan_sample(question: Question) -> Plan:
     reached = expected if target is None else error(target)
     if not question.size and question.allocation != "own" and reached > question.target_error * 1.005:
         more = _enough(question, aim, int(counts.sum())) if question.design == "stratified" else None
-        remarks.append(
+        (warnings if reached > MISSED * question.target_error else remarks).append(
             f"The standard error asked for, {question.target_error:g}, is that of optimal allocation; with this one it "
             f"is expected to be {reached:.4f}." + (f" {more:,} points would reach it." if more else ""))
     shares = confused_shares(question.weights, accuracies) if question.own_map else None
     return Plan(
         question, counts, clusters, accuracies, _accuracy_errors(question, counts, clusters, accuracies),
         [None if shares is None else error(shares[:, index]) for index in range(len(question.names))],
-        expected, None if target is None else reached, remarks)
+        expected, None if target is None else reached, remarks, warnings)
 
 
 def _shares(question: Question, text: str, what: str) -> Floats:

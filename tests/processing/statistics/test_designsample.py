@@ -165,6 +165,22 @@ def test_clusters_are_numbered_and_lie_in_their_blocks(change_map: Path, tmp_pat
     assert automatic["block_size"] == [10, 10] and automatic["expected_error"] <= 0.05
 
 
+def test_an_error_that_is_missed_by_far_is_a_warning_with_what_would_reach_it(tmp_path: Path) -> None:
+    levels: list[str] = []
+    progress = Progress(log=lambda message, level: levels.append(level) if "would reach it" in message else None)
+    shares = [0.4, 0.3, 0.2, 0.05, 0.03, 0.02]
+    pixels = np.random.default_rng(1).choice(6, (600, 600), p=shares).astype(np.uint8) + 1
+    strata = make_map(tmp_path / "cover.tif", pixels.astype(np.uint8), {})
+    values: dict[str, Any] = {"strata": strata, "output": tmp_path / "s.gpkg", "target_error": 0.02}
+    missed = run(progress, **values)
+    assert missed["count"] == 225 and missed["expected_error"] > 0.022 and levels == ["warning"]
+    heard = Heard()
+    run(heard, **values)
+    more = int(heard.text.split(" points would reach it")[0].split()[-1].replace(",", ""))
+    assert run(**{**values, "size": more})["expected_error"] <= 0.02
+    assert run(**{**values, "size": more - 10})["expected_error"] > 0.02
+
+
 def test_an_area_of_interest_is_the_population(change_map: Path, tmp_path: Path) -> None:
     triangle = shapely.Polygon([(500_700, 4_999_900), (503_900, 4_998_000), (501_000, 4_997_200)])
     pyogrio.raw.write(tmp_path / "aoi.gpkg", shapely.to_wkb([triangle]), [], [], geometry_type="Polygon", driver="GPKG",
