@@ -63,6 +63,7 @@ OPERATIONS: dict[str, Operation] = {
     "suggestpoints": Operation("classification.suggestpoints", "suggest_points", "SuggestRequest"),
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
+    "designsample": Operation("statistics.design", "design_sample", "DesignRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
 }
 

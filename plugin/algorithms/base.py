@@ -28,6 +28,7 @@ RESOURCES = ROOT / "resources"
 GROUPS = {
     "setup": QT_TRANSLATE_NOOP("Bitscape", "Set-up"),
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
+    "accuracyandarea": QT_TRANSLATE_NOOP("Bitscape", "Accuracy and area"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
 }
 

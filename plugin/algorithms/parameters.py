@@ -9,6 +9,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterLayer,
 )
 
 
@@ -30,6 +31,20 @@ class RasterFiles(QgsProcessingParameterMultipleLayers):
 
     def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
         return value not in (None, "", [])
+
+
+class RasterFile(QgsProcessingParameterRasterLayer):
+    """One raster, as a layer or a path, that is not loaded in order to be checked, as above."""
+
+    def clone(self) -> RasterFile:
+        copy = RasterFile(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        optional = bool(self.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+        return optional or value not in (None, "", [])
 
 
 class OptionalRasterFiles(RasterFiles):

@@ -13,11 +13,13 @@ from .apply_classifier import ApplyClassifier
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .create_sample_data import CreateSampleData
+from .design_sample import DesignSample
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
-    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude
+    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, DesignSample,
+    ChangeMagnitude,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

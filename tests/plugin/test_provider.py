@@ -38,6 +38,11 @@ PARAMETERS = {
     "suggestpoints": [
         "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "MODEL", "AOI", "COUNT", "SEED", "OUTPUT",
     ],
+    "designsample": [
+        "INPUT", "MAP", "DESIGN", "SIZE", "TARGET_ERROR", "TARGET_CLASS", "EXPECTED_ACCURACY", "EXPECTED_SHARES",
+        "ALLOCATION", "MIN_POINTS", "POINTS", "MIN_DISTANCE", "BLOCK_SIZE", "POINTS_PER_BLOCK", "CORRELATION", "AOI",
+        "SEED", "OUTPUT",
+    ],
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
