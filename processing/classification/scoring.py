@@ -1,4 +1,5 @@
-"""Kernels from int8 codes to uint8 scores: logit in float32, sigmoid or softmax, 0–254, 255 where there is no data.
+"""Kernels from int8 codes to uint8 scores: logit in float32, sigmoid or softmax, 0–254, 255 where there is no data; and
+to float32 numbers, NaN where there is none.
 
 Planes are read eight at a time in one loop over pixels, so that LLVM keeps the sum in registers. The sigmoid is a
 rational minimax approximation of tanh (error below 3e-4 of a score step), rounded by adding 1.5 · 2²³.
@@ -67,6 +68,19 @@ def score_classes(
     padded = np.zeros((total, -(-count // GROUP) * GROUP), F)
     padded[:, :count] = weights
     _score_softmax(codes, padded, bias.astype(F), scores, classes)
+
+
+def predict_numbers(
+    codes: NDArray[np.int8], weights: NDArray[np.floating[Any]], bias: float, out: NDArray[np.float32]
+) -> None:
+    """Fill ``out`` (pixels,) float32 with weights @ codes + bias; NaN where the first code is −128.
+
+    ``codes`` (k, pixels), ``weights`` (k,).
+    """
+    count = len(weights)
+    padded = np.zeros(-(-count // GROUP) * GROUP, F)
+    padded[:count] = weights
+    _predict(codes, padded, F(bias), out)
 
 
 def count_values(values: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -146,6 +160,17 @@ def _add_eight(out: Any, w: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any,
     for i in range(out.size):
         out[i] = (out[i] + w0 * F(a[i]) + w1 * F(b[i]) + w2 * F(c[i]) + w3 * F(d[i])) + (
             w4 * F(e[i]) + w5 * F(f[i]) + w6 * F(g[i]) + w7 * F(h[i]))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _predict(codes: Any, w: Any, bias: Any, out: Any) -> None:
+    for low in range(0, out.size, BLOCK):
+        part = codes[:, low : low + BLOCK]
+        target = out[low : low + BLOCK]
+        _logits(part, w, bias, target)
+        first = part[0]
+        for i in range(target.size):  # not in fast mathematics, which knows no NaN
+            target[i] = np.float32(np.nan) if first[i] == CODE_NODATA else target[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
