@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..executors import in_order
 from ..progress import Progress
-from .crossvalidation import simplest
 
 ALPHAS = np.logspace(5, -3, 17)
 """The strengths that are tried, strongest first. Features have deviations near 1 and each label weighs 1, so that a
@@ -89,14 +88,19 @@ def default_alpha(problem: NumberProblem) -> float:
 
 
 def choose_alpha(problem: NumberProblem, folds: NDArray[np.int64], alphas: NDArray[np.float64] = ALPHAS) -> float:
-    """The strongest α (these are in falling order) whose mean RMSE over the folds is within one standard error of the
-    least (Breiman et al. 1984). ``folds`` (rows,) numbers the inner fold that tests a row."""
-    table = np.empty((int(folds.max()) + 1, len(alphas)))
-    for fold in range(len(table)):
+    """The α with the least squared error over all held-out rows; ``folds`` (rows,) numbers the inner fold that tests a
+    row.
+
+    Not the strongest within one standard error, as for classes: on real embeddings (NDVI, its maximum, radar
+    backscatter and elevation by 8 and 32 codes, 30 and 200 labels, 12 draws each) the mean R² of the map was lower with
+    that rule in each setting but one, where it was equal, by up to .3.
+    """
+    squares = np.zeros(len(alphas))
+    for fold in range(int(folds.max()) + 1):
         test = problem.take(folds == fold)
         for index, model in enumerate(ridge_path(problem.take(folds != fold), alphas)):
-            table[fold, index] = rmse(test.values - model.predict(test.features), test.weights)
-    return float(alphas[simplest(-table)])
+            squares[index] += test.weights @ (test.values - model.predict(test.features)) ** 2
+    return float(alphas[np.argmin(squares)])
 
 
 def fit_ridge(problem: NumberProblem, folds: NDArray[np.int64] | None) -> Ridge:
