@@ -78,7 +78,7 @@ def test_score_goes_from_faint_blue_to_orange_and_shows_nothing_where_nothing_is
     (0.0, 40.0, ("0.0 m <&>", "20.0 m <&>", "40.0 m <&>")),
     (1e6, 3e6, ("1,000,000 m <&>", "2,000,000 m <&>", "3,000,000 m <&>")),
     (1e-8, 3e-8, ("1e-08 m <&>", "2e-08 m <&>", "3e-08 m <&>")),
-    (-0.5, 0.5, ("-0.500 m <&>", "0.000 m <&>", "0.500 m <&>")),
+    (-0.5, 0.5, ("-0.50 m <&>", "0.00 m <&>", "0.50 m <&>")),
 ])
 def test_numbers_go_through_viridis_with_a_legend_in_their_unit(
     tmp_path: Path, low: float, high: float, labels: tuple[str, ...]
@@ -100,8 +100,9 @@ def test_numbers_go_through_viridis_with_a_legend_in_their_unit(
 def test_a_range_of_one_value_still_has_a_ramp(tmp_path: Path) -> None:
     path = write(tmp_path / "height.tif", np.array([[[5, 5], [7, 5]]], np.float32), float("nan"))
     styling.style_number(path, 5, 5, "")
-    items = load(path).renderer().shader().rasterShaderFunction().colorRampItemList()
-    assert items[0].value < 5 < items[-1].value and items[0].label == "4.500"
+    layer = load(path)
+    items = layer.renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert items[0].value < 5 < items[-1].value and items[0].label == "4.50"
 
 
 def test_classes_have_names_and_colours(tmp_path: Path) -> None:
