@@ -111,7 +111,7 @@ def _scatter(
     model: RegressionModel, sample: NumberSample, shown: list[tuple[str, NumberValidation, HeldOut]],
     chosen: NDArray[np.int64],
 ) -> str:
-    figure, axes = plots.figure(columns=len(shown), width=3.9 * len(shown), height=3.9)
+    figure, axes = plots.figure(columns=len(shown), width=3.9 * len(shown), height=4.4)
     every = [sample.values, *(held_out.predicted for _, _, held_out in shown)]
     low, high = min(float(one.min()) for one in every), max(float(one.max()) for one in every)
     margin = 0.04 * (high - low)
@@ -122,11 +122,9 @@ def _scatter(
         ax.axhline(model.labels.mean, color=plots.GREY, linewidth=1, linestyle="--", zorder=1)
         ax.scatter(sample.values[chosen], held_out.predicted[chosen], s=14, color=colour, alpha=alpha, linewidths=0,
                    zorder=2)
-        ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel=f"observed {model.title}",
-               title=f"{title}: RMSE {figures.rmse:.3g}, R² {_share(figures.r2)}")
-        ax.set_yticks([tick for tick in ax.get_xticks() if ends[0] <= tick <= ends[1]])
-        ax.set_xticks([tick for tick in ax.get_yticks() if ends[0] <= tick <= ends[1]])
-        ax.set(xlim=ends, ylim=ends)
+        ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel=f"observed {model.title}")
+        ax.set_title(f"{title}: RMSE {figures.rmse:.3g}, R² {_share(figures.r2)}", loc="left", fontsize=11)
+        ax.locator_params(nbins=6)
     axes[0].set_ylabel(f"predicted {model.title}")
     return plots.svg(figure, f"Predicted against observed {model.title}")
 
@@ -140,7 +138,8 @@ def _histogram(
     for ax, (title, figures, _), error, colour in zip(axes, shown, errors, (plots.BLUE, plots.ORANGE), strict=False):
         ax.hist(error, edges, weights=sample.weights, color=colour)
         ax.axvline(figures.bias, color=plots.INK, linewidth=1, linestyle="--")
-        ax.set(title=title, xlabel=f"error{f' ({model.unit})' if model.unit else ''}")
+        ax.set_title(title, loc="left", fontsize=11)
+        ax.set_xlabel(f"error{f' ({model.unit})' if model.unit else ''}")
     top = max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
         ax.set_ylim(0, top)
