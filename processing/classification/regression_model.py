@@ -52,7 +52,7 @@ class RegressionModel(BaseModel):
 
     format: Literal["bitscape-regression"] = "bitscape-regression"
     version: Literal[1] = 1
-    target: str = Field(min_length=1, max_length=200)
+    target: str = Field(min_length=1, max_length=1000)
     unit: str = Field(max_length=40)
     weights: list[float] = Field(min_length=1, max_length=MAX_CODES)
     bias: float

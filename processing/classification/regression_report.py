@@ -134,7 +134,7 @@ def _histogram(
 ) -> str:
     figure, axes = plots.figure(columns=len(shown), width=3.9 * len(shown), height=2.6)
     errors = [held_out.predicted - sample.values for _, _, held_out in shown]
-    edges = np.histogram_bin_edges(np.concatenate(errors), BINS)
+    edges = np.histogram_bin_edges(np.concatenate(errors), BINS).tolist()
     for ax, (title, figures, _), error, colour in zip(axes, shown, errors, (plots.BLUE, plots.ORANGE), strict=False):
         ax.hist(error, edges, weights=sample.weights, color=colour)
         ax.axvline(figures.bias, color=plots.INK, linewidth=1, linestyle="--")

@@ -82,7 +82,7 @@ def train_regression(request: TrainRequest, progress: Progress) -> RegressionRes
         if inner is None:
             warnings.append(f"too few labels to choose the strength of regularisation: less than {LABELS_TO_CHOOSE_C}, "
                             f"so alpha = {default_alpha(problem):g}")
-        found = fit_ridge(problem, inner)
+        found = fit_ridge(problem, inner, progress.check)
         model = RegressionModel(
             target=request.class_field, unit=request.unit, weights=(found.weights / deviation).tolist(),
             bias=found.bias,
