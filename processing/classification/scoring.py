@@ -23,9 +23,11 @@ BLOCK = 4096
 GROUP = 8
 
 FAST = {"contract", "nsz", "nnan"}
-"""No NaN can occur: codes are integers, weights finite. Never reassoc: it would undo the rounding by addition."""
+"""No NaN can occur in scores: codes are integers, weights finite. Never reassoc: it would undo the rounding by
+addition."""
 
 F = np.float32
+NAN = F(np.nan)
 ONE, TOP, ROUND = F(1.0), F(254.0), F(12582912.0)
 ROUND_HALF = F(12582912.0 + 127.0)
 LIMIT = F(6.4)
@@ -80,7 +82,10 @@ def predict_numbers(
     count = len(weights)
     padded = np.zeros(-(-count // GROUP) * GROUP, F)
     padded[:count] = weights
-    _predict(codes, padded, F(bias), out)
+    if count <= GROUP:
+        _predict_eight(codes, padded, F(bias), out)
+    else:
+        _predict_many(codes, padded, F(bias), out)
 
 
 def count_values(values: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -162,15 +167,27 @@ def _add_eight(out: Any, w: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any,
             w4 * F(e[i]) + w5 * F(f[i]) + w6 * F(g[i]) + w7 * F(h[i]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _predict(codes: Any, w: Any, bias: Any, out: Any) -> None:
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST - {"nnan"})
+def _predict_eight(codes: Any, w: Any, bias: Any, out: Any) -> None:
+    last = codes.shape[0] - 1
+    a, b, c, d = codes[0], codes[min(1, last)], codes[min(2, last)], codes[min(3, last)]
+    e, f, g, h = codes[min(4, last)], codes[min(5, last)], codes[min(6, last)], codes[min(7, last)]
+    w0, w1, w2, w3, w4, w5, w6, w7 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]
+    for i in range(out.size):
+        z = (bias + w0 * F(a[i]) + w1 * F(b[i]) + w2 * F(c[i]) + w3 * F(d[i])) + (
+            w4 * F(e[i]) + w5 * F(f[i]) + w6 * F(g[i]) + w7 * F(h[i]))
+        out[i] = NAN if a[i] == CODE_NODATA else z
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST - {"nnan"})
+def _predict_many(codes: Any, w: Any, bias: Any, out: Any) -> None:
     for low in range(0, out.size, BLOCK):
         part = codes[:, low : low + BLOCK]
         target = out[low : low + BLOCK]
         _logits(part, w, bias, target)
         first = part[0]
-        for i in range(target.size):  # not in fast mathematics, which knows no NaN
-            target[i] = np.float32(np.nan) if first[i] == CODE_NODATA else target[i]
+        for i in range(target.size):
+            target[i] = NAN if first[i] == CODE_NODATA else target[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
