@@ -53,7 +53,7 @@ class Operation:
 OPERATIONS: dict[str, Operation] = {
     "createsampledata": Operation("sampledata.create", "create_sample_data", "SampleRequest"),
     "buildembeddingtiles": Operation("compression.build", "build_embedding_tiles", "BuildRequest"),
-    "trainclassifier": Operation("classification.train", "train_classifier", "TrainRequest"),
+    "trainclassifier": Operation("classification.training", "train", "TrainRequest"),
     "describetiles": Operation("compression.describe", "describe_tiles", "DescribeRequest"),
     "warmlive": Operation("classification.warm", "warm_live", "WarmRequest"),
     "livemap": Operation("classification.live", "live_map", "LiveRequest"),

@@ -57,6 +57,18 @@ def main() -> None:
         run("livemap", tiles=tiles, **nothing, view=view, hatching=folder / "hatching.tif")
         for classes in (2, 3):
             run("warmlive", tiles=tiles, classes=classes)
+    numbers()
+
+
+def numbers() -> None:
+    """The kernels of maps of numbers: the sample has no labels that hold any."""
+    import numpy as np
+    from bitscape.processing.classification.scoring import predict_numbers
+    from bitscape.processing.grids.averaging import halve
+
+    out = np.empty(4, np.float32)
+    predict_numbers(np.zeros((8, 4), np.int8), np.ones(8), 0.0, out)
+    halve(out.reshape(1, 2, 2), 1, 1, float("nan"))
 
 
 if __name__ == "__main__":

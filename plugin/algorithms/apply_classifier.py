@@ -19,7 +19,7 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
-from ..layers.styling import Entry, class_colours, style_classes, style_score
+from ..layers.styling import Entry, class_colours, style_classes, style_number, style_score
 from ..settings import scheduler, threads
 from ..translation import tr
 from . import sources
@@ -35,13 +35,14 @@ class ApplyClassifier(BitscapeAlgorithm):
 
     ID = "applyclassifier"
     GROUP = "labelsandclassification"
-    TAGS = QT_TRANSLATE_NOOP("Bitscape", "map,score,classes,predict,classification,change,model,heat map,time series")
+    TAGS = QT_TRANSLATE_NOOP("Bitscape", "map,score,classes,predict,classification,change,model,heat map,time series,"
+                             "regression,numbers,biomass,height")
 
     def displayName(self) -> str:
         return tr("Apply classifier to tiles")
 
     def shortDescription(self) -> str:
-        return tr("Maps a trained model over all pixels: a score, and classes.")
+        return tr("Maps a trained model over all pixels: a score and classes, or numbers.")
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         files = QgsProcessing.SourceType.TypeFile
@@ -54,9 +55,11 @@ class ApplyClassifier(BitscapeAlgorithm):
                  tr("Maps cover its bounds; outside the polygons is no data. Without it all pixels are mapped."))
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
                  tr("Whole pixels of the tiles that it touches; without it all of them."))
-        self.add(QgsProcessingParameterRasterDestination("OUTPUT", tr("Score")),
-                 tr("0 to 254: agreement with the labels, not a calibrated probability. 255: no data."))
-        self.add(QgsProcessingParameterRasterDestination("CLASSES", tr("Classes"), optional=True, createByDefault=True))
+        self.add(QgsProcessingParameterRasterDestination("OUTPUT", tr("Score, or predicted numbers")),
+                 tr("Score: 0 to 254, agreement with the labels, not a calibrated probability. 255: no data. Of a "
+                    "model of numbers: these, in their unit."))
+        self.add(QgsProcessingParameterRasterDestination("CLASSES", tr("Classes"), optional=True, createByDefault=True),
+                 tr("A model of numbers has none, and writes none."))
         self.addOutput(QgsProcessingOutputMultipleLayers("MAPS", tr("Score maps")))
         self.addOutput(QgsProcessingOutputMultipleLayers("CLASS_MAPS", tr("Class maps")))
 
@@ -86,6 +89,9 @@ class ApplyClassifier(BitscapeAlgorithm):
         scores: list[tuple[str, str]] = []
         class_maps: list[tuple[str, str]] = []
         for one in maps:
+            if one["target"] == "numbers":
+                scores.append((one["score"], _finish_numbers(one, feedback)))
+                continue
             _say_areas(one, feedback)
             scores.append((one["score"], _finish_score(one, feedback)))
             if one["classes"]:
@@ -109,6 +115,17 @@ def _finish_score(one: dict[str, Any], feedback: QgsProcessingFeedback) -> str:
     beside(feedback, write_metadata, one["score"], name, tr(
         "Agreement with the labelled places, 0 to 254 for 0 to 1; it is not a calibrated probability. 255: no data, "
         "where nothing is known."))
+    return name
+
+
+def _finish_numbers(one: dict[str, Any], feedback: QgsProcessingFeedback) -> str:
+    """Style and describe a map of numbers; returns the name for its layer."""
+    name = tr("{0} {1}").format(one["title"], _period(one))
+    beside(feedback, style_number, one["score"], one["low"], one["high"], one["unit"])
+    beside(feedback, write_metadata, one["score"], name, tr(
+        "{0} as a regression on labelled places predicts it. Labels reached from {1:.4g} to {2:.4g}: beyond, it "
+        "extrapolates. No number: no data, where nothing is known."
+    ).format(one["title"], one["labels"]["minimum"], one["labels"]["maximum"]))
     return name
 
 

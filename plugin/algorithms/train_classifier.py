@@ -22,26 +22,30 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..settings import threads
 from ..translation import tr
-from . import figures, sources
+from . import figures, number_figures, sources
 from .base import BitscapeAlgorithm
 
 CLASS_WEIGHTS = ("none", "balanced")
+TARGETS = ("automatic", "classes", "numbers")
 
 
 class TrainClassifier(BitscapeAlgorithm):
-    """Tiles and labels → a logistic regression with nested cross-validation, random and spatial."""
+    """Tiles and labels → a logistic regression of classes, or a ridge regression of numbers, with nested
+    cross-validation, random and spatial."""
 
     ID = "trainclassifier"
     GROUP = "labelsandclassification"
     TAGS = QT_TRANSLATE_NOOP(
-        "Bitscape", "labels,points,polygons,logistic regression,cross-validation,spatial,accuracy,F1,model,change"
+        "Bitscape", "labels,points,polygons,logistic regression,cross-validation,spatial,accuracy,F1,model,change,"
+        "regression,ridge,biomass,height,RMSE"
     )
 
     def displayName(self) -> str:
         return tr("Train classifier from labels")
 
     def shortDescription(self) -> str:
-        return tr("Learns classes from labelled places and says how well it knows them, here and in new places.")
+        return tr("Learns classes or numbers from labelled places and says how well it knows them, here and in new "
+                  "places.")
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         kinds = [QgsProcessing.SourceType.TypeVectorPoint, QgsProcessing.SourceType.TypeVectorPolygon]
@@ -49,8 +53,14 @@ class TrainClassifier(BitscapeAlgorithm):
         self.add(QgsProcessingParameterFile("INPUT", tr("Embedding tiles (.tif)"), extension="tif"))
         self.add(QgsProcessingParameterFeatureSource("LABELS", tr("Labels: points or polygons"), kinds))
         # Optional only in form: QGIS 3.22 asks for a mandatory field even where it has a default.
-        self.add(QgsProcessingParameterField("CLASS_FIELD", tr("Field that holds the class"), "label", "LABELS",
-                                             optional=True))
+        self.add(QgsProcessingParameterField("CLASS_FIELD", tr("Field that holds the class or number"), "label",
+                                             "LABELS", optional=True))
+        kinds_of_field = [tr("Automatic"), tr("Classes"), tr("Numbers")]
+        self.add(QgsProcessingParameterEnum("TARGET", tr("What the field holds"), kinds_of_field, defaultValue=0),
+                 tr("Automatic: real numbers, or more than 20 different ones, are numbers to be predicted, such as a "
+                    "height; text and few whole numbers are classes. The log says which."))
+        self.add(QgsProcessingParameterString("UNIT", tr("Unit of the numbers"), optional=True),
+                 tr("As it is to be written, for example m or Mg/ha."))
         self.add(QgsProcessingParameterString("POSITIVE_CLASS", tr("Class that is looked for"), optional=True),
                  tr("With two classes: the one the score is about. Without it, the log says which."))
         weights = [tr("None"), tr("Balanced")]
@@ -64,7 +74,7 @@ class TrainClassifier(BitscapeAlgorithm):
         text = tr("Seed of the folds")
         self.add(QgsProcessingParameterNumber("SEED", text, integer, 0, minValue=0), advanced=True)
         self.add(QgsProcessingParameterFileDestination("OUTPUT", tr("Model"), "JSON (*.json)"))
-        for name, text in figures.output_names().items():
+        for name, text in {**figures.output_names(), **number_figures.output_names()}.items():
             self.addOutput(QgsProcessingOutputNumber(name, text))
         self.addOutput(QgsProcessingOutputString("CLASSES", tr("Classes")))
 
@@ -75,6 +85,8 @@ class TrainClassifier(BitscapeAlgorithm):
             "tiles": sources.absolute(self.parameterAsFile(parameters, "INPUT", context)),
             **sources.labels_and_classes(self, parameters, context),
             **sources.area(self, parameters, context),
+            "target": TARGETS[self.parameterAsEnum(parameters, "TARGET", context)],
+            "unit": self.parameterAsString(parameters, "UNIT", context).strip(),
             "class_weights": CLASS_WEIGHTS[self.parameterAsEnum(parameters, "CLASS_WEIGHTS", context)],
             "block_size": self.parameterAsDouble(parameters, "BLOCK_SIZE", context),
             "seed": self.parameterAsInt(parameters, "SEED", context),
@@ -86,6 +98,9 @@ class TrainClassifier(BitscapeAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         result = self.run_backend({**self._request, "model": self.file_output(parameters, "OUTPUT", context)}, feedback)
-        for line in figures.report(result):
+        numbers = result["target"] == "numbers"
+        for line in number_figures.report(result) if numbers else figures.report(result):
             feedback.pushInfo(line)
+        if numbers:
+            return {"OUTPUT": result["model"], **number_figures.outputs(result)}
         return {"OUTPUT": result["model"], "CLASSES": ", ".join(result["classes"]), **figures.outputs(result)}

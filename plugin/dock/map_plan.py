@@ -23,6 +23,8 @@ from ..translation import tr
 from .session import Session
 
 TRAIN, APPLY = "bitscape:trainclassifier", "bitscape:applyclassifier"
+CLASS_TARGET = 1
+"""What the field of labels in the dock holds: classes, whatever they are called."""
 SCORE, CLASSES, MODEL = "_score", "_classes", "_model"
 
 Command = tuple[str, dict[str, Any]]
@@ -51,8 +53,8 @@ class MapPlan:
     def train(self) -> Command:
         """The algorithm that learns the model, and its parameters."""
         return TRAIN, _given(
-            INPUT=self.tiles, LABELS=self.labels, CLASS_FIELD=self.field, POSITIVE_CLASS=self.positive,
-            AOI=self.training_area, OUTPUT=self.model)
+            INPUT=self.tiles, LABELS=self.labels, CLASS_FIELD=self.field, TARGET=CLASS_TARGET,
+            POSITIVE_CLASS=self.positive, AOI=self.training_area, OUTPUT=self.model)
 
     def apply(self) -> Command:
         """The algorithm that draws the map, and its parameters."""

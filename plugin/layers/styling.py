@@ -5,6 +5,7 @@ Plain text, so that it works in any thread and in any version of QGIS; a thresho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -19,6 +20,9 @@ BLUE = "#2166ac"
 
 OTHERS = ("#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#8c510a", "#7f7f7f", "#5e3c99", "#1b7837", "#b2182b", "#01665e")
 """For further classes: Okabe and Ito's colours first, then ColorBrewer's."""
+
+VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
+"""Matplotlib's viridis (Smith & van der Walt 2015): even steps of lightness, safe for colour-blind eyes."""
 
 SHAPES = ("triangle", "circle", "square", "diamond", "pentagon", "star", "cross_fill", "hexagon")
 SENTINEL2_WHITE = 3000
@@ -57,6 +61,25 @@ def style_magnitude(path: str | Path, low: str, high: str) -> None:
     mostly stay below 0.03 from year to year, felled forests have a median of 0.16 and a maximum of 0.59.
     """
     _fill("magnitude.qml", path, low=escape(low), high=escape(high))
+
+
+def style_number(path: str | Path, low: float, high: float, unit: str) -> None:
+    """A raster of numbers: viridis from ``low`` to ``high`` (beyond: the colours of the ends), a legend in ``unit``."""
+    if not low < high:  # the middle of the labels is all one value
+        margin = abs(low) / 10 or 1.0
+        low, high = low - margin, high + margin
+    decimals = min(12, max(0, 2 - math.floor(math.log10(high - low))))
+    suffix = f" {unit}" if unit else ""
+    steps = [index / (len(VIRIDIS) - 1) for index in range(len(VIRIDIS))]
+    items = (
+        f'          <item value="{low + share * (high - low)!r}" color="{colour}" alpha="255" '
+        f'label="{escape(_number(low + share * (high - low), decimals) + suffix)}"/>'
+        for share, colour in zip(steps, VIRIDIS)
+    )
+    stops = ":".join(f"{share:g};{_rgb(colour)},255" for share, colour in list(zip(steps, VIRIDIS))[1:-1])
+    _fill("number.qml", path, low=repr(low), high=repr(high), first=f"{_rgb(VIRIDIS[0])},255",
+          last=f"{_rgb(VIRIDIS[-1])},255", stops=stops, items="\n".join(items), decimals=str(decimals),
+          suffix=escape(suffix))
 
 
 def style_classes(path: str | Path, entries: Sequence[Entry], opacity: float = 0.75) -> None:
@@ -107,12 +130,20 @@ def style_labels(path: str | Path, field: str, classes: Sequence[tuple[str, str]
 
 def marker(shape: str, colour: str) -> dict[str, str]:
     """The properties of a label's simple marker: filled, with a white outline."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return {
-        "name": shape, "color": f"{red},{green},{blue},255", "outline_color": "255,255,255,255",
+        "name": shape, "color": f"{_rgb(colour)},255", "outline_color": "255,255,255,255",
         "outline_style": "solid", "outline_width": "0.3", "outline_width_unit": "MM",
         "size": "3.2" if shape == "triangle" else "2.6", "size_unit": "MM",
     }
+
+
+def _number(value: float, decimals: int) -> str:
+    """A number for a legend; those that would be long, with an exponent."""
+    return f"{value:.3g}" if decimals > 6 or abs(value) >= 1e9 else f"{value:,.{decimals}f}"
+
+
+def _rgb(colour: str) -> str:
+    return ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))
 
 
 def _marker(number: int, shape: str, colour: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ from ..errors import InputError
 from ..executors import cores
 from ..grids.area import AreaOfInterest, area_from_wkt, window_of
 from ..grids.grid import Grid
-from ..grids.writer import BLOCK, RasterWriter
+from ..grids.writer import BLOCK, Layout, RasterWriter
 from ..operations import Request, Result
 from ..progress import Progress
-from .apply import BandScorer, Limits, band_scorer, layouts
-from .model import BasisReference, Model, load_model
+from .apply import band_scorer, layouts
+from .bands import Limits, Scorer
+from .model import BasisReference, Model
+from .regression_map import number_layout, number_scorer
+from .regression_model import RegressionModel, load_any_model
 
 BLOCKS = 4
 
@@ -60,7 +64,7 @@ def estimate_apply(request: EstimateRequest, progress: Progress) -> Estimate:
     Raises BasisMismatch or InputError as the application itself would.
     """
     tiles = Tiles.open(request.tiles)
-    model = load_model(request.model) if request.model is not None else _plain_model(tiles)
+    model = load_any_model(request.model) if request.model is not None else _plain_model(tiles)
     model.require_basis(tiles.fingerprint, tiles.dates, tiles.count, tiles.path)
     area = area_from_wkt(request.aoi) if request.aoi else None
     window = window_of(tiles.grid, str(tiles.path), area, request.extent)
@@ -73,16 +77,24 @@ def estimate_apply(request: EstimateRequest, progress: Progress) -> Estimate:
         raise InputError(f"The area of interest holds the centre of no pixel of {tiles.path.name}. Draw it larger.")
     blocks = _spread(touched)
     progress.report(0.2, "Measuring")
-    scoring, parts = _score(band_scorer(tiles, model), blocks)
+    scorer, made = _drawing(tiles, model, request.classes)
+    scoring, parts = _score(scorer, blocks)
     tiles.reader.close()
     progress.report(0.6)
-    writing, size = _write(tiles.grid, model, parts, request.classes, threads)
+    writing, size = _write(tiles.grid, made, parts, threads)
     seconds = read * scoring / threads + pixels * writing
     return Estimate(
         width=int(window.width), height=int(window.height), pixels_read=read, pixels_inside=inside, seconds=seconds,
         rate=read / seconds / 1e6, bytes=round(inside * size),
         free_bytes=None if request.output is None else _free(request.output),
     )
+
+
+def _drawing(tiles: Tiles, model: Model | RegressionModel, classes: bool) -> tuple[Scorer, list[Layout]]:
+    """What draws the bands, and what the files are that its first bands go to."""
+    if isinstance(model, RegressionModel):
+        return number_scorer(tiles, model), [number_layout(model, "", {})]
+    return band_scorer(tiles, model), list(layouts(model, "", {}))[: 1 + classes]
 
 
 def _touched(tiles: Tiles, window: Window, area: AreaOfInterest | None) -> list[Window]:
@@ -106,7 +118,7 @@ def _spread(touched: list[Window]) -> list[Window]:
     return list({(block.col_off, block.row_off): block for block in blocks}.values())
 
 
-def _score(scorer: BandScorer, blocks: list[Window]) -> tuple[float, list[NDArray[np.uint8]]]:
+def _score(scorer: Scorer, blocks: list[Window]) -> tuple[float, list[NDArray[Any]]]:
     """Seconds a pixel of one thread that decodes and scores, and what came out of each block."""
     parts, times = [], []
     for block in blocks:
@@ -118,21 +130,21 @@ def _score(scorer: BandScorer, blocks: list[Window]) -> tuple[float, list[NDArra
 
 
 def _write(
-    place: Grid, model: Model, parts: list[NDArray[np.uint8]], classes: bool, threads: int
+    place: Grid, files: list[Layout], parts: list[NDArray[Any]], threads: int
 ) -> tuple[float, float]:
     """Seconds and bytes a pixel of maps and their overviews, written in memory with the blocks side by side."""
     height = max(part.shape[1] for part in parts)
     padded = [np.pad(part, ((0, 0), (0, height - part.shape[1]), (0, 0)), "edge") for part in parts]
     rows = np.concatenate(padded, axis=2)
     grid = Grid(rows.shape[2], height, place.transform, place.crs)
-    scored, classed = layouts(model, "", {})
+    ends = np.cumsum([layout.count for layout in files])
     times, size = [], 0
     for _ in range(2):  # the first loads the kernels of overviews
         begin, size = perf_counter(), 0
-        for layout, bands in ((scored, rows[:-1]), (classed, rows[-1:]))[: 1 + classes]:
+        for layout, end in zip(files, ends, strict=True):
             with MemoryFile(ext=".tif") as file:
                 with RasterWriter(file.name, grid, layout, Progress(), threads) as writer:
-                    writer.write(bands)
+                    writer.write(rows[end - layout.count : end])
                 size += len(file.getbuffer())
         times.append(perf_counter() - begin)
     return min(times) / rows[0].size, size / rows[0].size

@@ -47,7 +47,7 @@ class Rows:
 def random_folds(rows: Rows, seed: int) -> Folds | str:
     """Ten stratified folds, five where a class has less than ten label features, or why there are none."""
     for count in (FOLDS, FEWER_FOLDS):
-        numbers = _split(rows, rows.features, count, seed)
+        numbers = split(rows, rows.features, count, seed)
         if numbers is not None:
             return Folds(numbers, count)
     few, name = _rarest(rows, rows.features)
@@ -69,24 +69,18 @@ def block_folds(
     as a larger block tests transfer to new places better than more folds do. The choice looks at where labels of
     which class are, never at how well they are predicted.
     """
-    from_left, from_bottom = _feature_means(rows.features, x), _feature_means(rows.features, y)
+    from_left, from_bottom = feature_means(rows.features, x), feature_means(rows.features, y)
     extent = max(float(np.ptp(from_left)), float(np.ptp(from_bottom)))
-    if block_size > 0:
-        tries = [(block_size, FOLDS), (block_size, FEWER_FOLDS)]
-    else:
-        sizes = [extent / 2**power for power in range(2, 7)]
-        sizes = [round(size / pixel) * pixel for size in sizes if size >= SMALLEST_BLOCK * pixel]
-        tries = [(size, count) for part in (sizes[:2], sizes[2:]) for count in (FOLDS, FEWER_FOLDS) for size in part]
+    tries = block_tries(extent, block_size, pixel)
     if not tries:
-        return ("too close together for spatial validation: the labels lie within "
-                f"{extent:g} CRS units, less than four blocks of {SMALLEST_BLOCK} pixels")
+        return too_close(extent)
     for size, count in tries:
-        blocks = _blocks(from_left, from_bottom, size)
-        numbers = _split(rows, blocks, count, seed)
+        blocks = blocks_of(from_left, from_bottom, size)
+        numbers = split(rows, blocks, count, seed)
         if numbers is not None:
             return Folds(numbers, count, size)
     size = tries[-1][0]
-    few, name = _rarest(rows, _blocks(from_left, from_bottom, size))
+    few, name = _rarest(rows, blocks_of(from_left, from_bottom, size))
     if few < FEWER_FOLDS:
         return (f"too few places for spatial validation: class {name} lies in {few} of the blocks of {size:g} CRS "
                 f"units, at least {FEWER_FOLDS} are needed")
@@ -94,15 +88,31 @@ def block_folds(
             "folds that each hold every class")
 
 
+def block_tries(extent: float, block_size: float, pixel: float) -> list[tuple[float, int]]:
+    """Sides of blocks and numbers of folds in the order in which ``block_folds`` tries them; none where the labels lie
+    too close together."""
+    if block_size > 0:
+        return [(block_size, FOLDS), (block_size, FEWER_FOLDS)]
+    sizes = [extent / 2**power for power in range(2, 7)]
+    sizes = [round(size / pixel) * pixel for size in sizes if size >= SMALLEST_BLOCK * pixel]
+    return [(size, count) for part in (sizes[:2], sizes[2:]) for count in (FOLDS, FEWER_FOLDS) for size in part]
+
+
+def too_close(extent: float) -> str:
+    """Why there are no blocks to try."""
+    return ("too close together for spatial validation: the labels lie within "
+            f"{extent:g} CRS units, less than four blocks of {SMALLEST_BLOCK} pixels")
+
+
 def inner_folds(classes: NDArray[np.int64], features: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
     """Five stratified folds to choose C by; None where a class has less than ten label features."""
     names = tuple(str(value) for value in range(int(classes.max()) + 1))
     if _rarest(Rows(classes, features, names), features)[0] < LABELS_TO_CHOOSE_C:
         return None
-    return _split(Rows(classes, features, names), features, INNER_FOLDS, seed)
+    return split(Rows(classes, features, names), features, INNER_FOLDS, seed)
 
 
-def _split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64] | None:
+def split(rows: Rows, groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64] | None:
     """Stratified folds of whole groups that all hold every class, or None."""
     if _rarest(rows, groups)[0] < count:
         return None
@@ -133,14 +143,14 @@ def _rarest(rows: Rows, groups: NDArray[np.int64]) -> tuple[int, str]:
     return counts[least], rows.names[least]
 
 
-def _feature_means(features: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def feature_means(features: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each row's feature's mean value."""
     _, position = np.unique(features, return_inverse=True)
     means: NDArray[np.float64] = (np.bincount(position, values) / np.bincount(position))[position]
     return means
 
 
-def _blocks(x: NDArray[np.float64], y: NDArray[np.float64], size: float) -> NDArray[np.int64]:
+def blocks_of(x: NDArray[np.float64], y: NDArray[np.float64], size: float) -> NDArray[np.int64]:
     """A number for each row's block of ground; blocks begin at the labels' lower left corner."""
     columns = np.floor((x - x.min()) / size).astype(np.int64)
     rows = np.floor((y - y.min()) / size).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,30 +38,46 @@ def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label
     counted in ``warnings``. Raises LabelError if the file, layer or field is missing, the CRS is unknown (neither in
     the file nor given as ``label_crs``), or nothing is left.
     """
+    texts, geometries, warnings = read_features(path, layer, class_field, _class_texts, crs, label_crs)
+    names = tuple(sorted(set(texts)))
+    classes = np.array([names.index(text) for text in texts], np.int64)
+    return Labels(geometries, classes, names, warnings)
+
+
+def read_features(
+    path: Path, layer: str, field: str, convert: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[np.bool_]]],
+    crs: CRS | None, label_crs: str,
+) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
+    """What labels hold and where, (features,) each, of those that can train, and what was left out, in words.
+
+    ``convert`` makes of the values of ``field`` what labels hold, and says which have no value. Raises LabelError as
+    ``read_labels`` does.
+    """
     import shapely
 
-    info = open_layer(path, layer, class_field)
-    columns, wkb = read_columns(path, info, [class_field, ROLE])
-    values = columns[class_field]
-    roles = columns[ROLE] if ROLE in columns and class_field != ROLE else np.full(len(wkb), None)
+    info = open_layer(path, layer, field)
+    columns, wkb = read_columns(path, info, [field, ROLE])
+    roles = columns[ROLE] if ROLE in columns and field != ROLE else np.full(len(wkb), None)
     if len(wkb) == 0:
         raise LabelError(f"The label layer {info['layer_name']} of {path} is empty. Place some labels first.")
     warnings: list[str] = []
-    texts = np.array([class_text(value) for value in values], object)
+    values, missing = convert(columns[field])
     held_back = np.array([class_text(role).lower() == VALIDATE for role in roles], bool)
     _say(warnings, held_back, "label is for validation", "labels are for validation", "and did not train")
-    nameless = ~held_back & (texts == "")
-    _say(warnings, nameless, "label has", "labels have", f"no value in the field {class_field}")
+    nameless = ~held_back & missing
+    _say(warnings, nameless, "label has", "labels have", f"no value in the field {field}")
     keep = ~held_back & ~nameless
     geometries = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
     geometries, usable = _usable(geometries, keep, warnings)
     keep &= usable
     if not keep.any():
         raise LabelError(f"No label of {path} can train: {'; '.join(warnings)}.")
-    names = tuple(sorted(set(texts[keep])))
-    classes = np.array([names.index(text) for text in texts[keep]], np.int64)
-    placed = moved(geometries[keep], crs_of(path, info, label_crs), crs, path)
-    return Labels(placed, classes, names, warnings)
+    return values[keep], moved(geometries[keep], crs_of(path, info, label_crs), crs, path), warnings
+
+
+def _class_texts(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    texts = np.array([class_text(value) for value in values], object)
+    return texts, texts == ""
 
 
 def only_inside(labels: Labels, area: AreaOfInterest) -> Labels:
@@ -68,22 +85,31 @@ def only_inside(labels: Labels, area: AreaOfInterest) -> Labels:
 
     Raises LabelError if none is.
     """
+    cut, inside, warnings = cut_to(area, labels.geometries, labels.warnings)
+    return Labels(cut, labels.classes[inside], labels.names, warnings)
+
+
+def cut_to(
+    area: AreaOfInterest, geometries: NDArray[Any], warnings: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[np.bool_], list[str]]:
+    """The geometries inside an area, polygons cut to it; which of all (features,) these are; and the warnings with how
+    many are not. Raises LabelError if none is."""
     import shapely
 
     shapely.prepare(area.polygons)
-    inside = shapely.intersects(area.polygons, labels.geometries)
-    cut = labels.geometries.copy()
-    for index in np.flatnonzero(inside & ~shapely.covers(area.polygons, labels.geometries)):
+    inside = shapely.intersects(area.polygons, geometries)
+    cut = geometries.copy()
+    for index in np.flatnonzero(inside & ~shapely.covers(area.polygons, geometries)):
         parts = shapely.get_parts(shapely.intersection(cut[index], area.polygons))
         parts = parts[shapely.get_dimensions(parts) == shapely.get_dimensions(cut[index])]
         cut[index] = shapely.union_all(parts)  # nothing, where a polygon only touches the area
         inside[index] = len(parts) > 0
-    warnings = list(labels.warnings)
-    _say(warnings, ~inside, "label lies", "labels lie", "outside the area of interest and did not train")
+    said = list(warnings)
+    _say(said, ~inside, "label lies", "labels lie", "outside the area of interest and did not train")
     if not inside.any():
         raise LabelError(f"The area of interest holds none of the {len(inside)} labels. Draw it larger, label places "
                          "inside it, or leave it out.")
-    return Labels(cut[inside], labels.classes[inside], labels.names, warnings)
+    return cut[inside], inside, said
 
 
 def _usable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ MAX_FILE = 16 * 2**20
 MAX_CLASSES = 250
 LARGEST = 1e9
 """Bound of weights: float32 holds the logit of any codes below it."""
+REGRESSION = "bitscape-regression"
+"""The format of models of numbers, see regression_model.py."""
+M = TypeVar("M", bound=BaseModel)
 
 
 class BasisReference(BaseModel):
@@ -28,6 +31,15 @@ class BasisReference(BaseModel):
     fingerprint: str = Field(min_length=1, max_length=200)
     features: str = Field(max_length=100)
     dates: list[str] = Field(max_length=1000)
+
+    def require(self, own_codes: int, fingerprint: str, dates: list[str], codes: int, tiles: Path) -> None:
+        """Raise BasisMismatch, naming both, if tiles of this basis are not what a model of ``own_codes`` was trained
+        on."""
+        if fingerprint != self.fingerprint or codes != own_codes:
+            raise BasisMismatch(
+                f"The model was trained on tiles of the basis {self.fingerprint} ({own_codes} components, "
+                f"{', '.join(self.dates)}), but {tiles.name} is of the basis {fingerprint} ({codes} components, "
+                f"{', '.join(dates)}). Build these tiles with the model's basis file, or train a model on them.")
 
 
 class Model(BaseModel):
@@ -85,34 +97,57 @@ class Model(BaseModel):
 
     def require_basis(self, fingerprint: str, dates: list[str], codes: int, tiles: Path) -> None:
         """Raise BasisMismatch, naming both, if tiles of this basis are not what the model was trained on."""
-        if fingerprint != self.basis.fingerprint or codes != self.codes:
-            raise BasisMismatch(
-                f"The model was trained on tiles of the basis {self.basis.fingerprint} ({self.codes} components, "
-                f"{', '.join(self.basis.dates)}), but {tiles.name} is of the basis {fingerprint} ({codes} components, "
-                f"{', '.join(dates)}). Build these tiles with the model's basis file, or train a model on them.")
+        self.basis.require(self.codes, fingerprint, dates, codes, tiles)
 
 
-def save_model(model: Model, path: Path, progress: Progress) -> None:
+def save_model(model: BaseModel, path: Path, progress: Progress) -> None:
     """Write a model, whole or not at all."""
     with whole_or_nothing(progress, path) as (partial,):
         partial.write_text(model.model_dump_json(indent=1), encoding="utf-8")
 
 
 def load_model(path: Path) -> Model:
-    """Read a model that anyone may have written. Raises InputError that says what is wrong with it."""
+    """Read a classifier that anyone may have written. Raises InputError that says what is wrong with it."""
+    text = read_model(path)
+    if format_of(text) == REGRESSION:
+        raise InputError(f"{path} is a regression model: it predicts numbers, but here a classifier is needed. Choose "
+                         "one, or train one on labels that hold classes.")
+    return checked(Model, text, path, "classifier model")
+
+
+def read_model(path: Path) -> bytes:
+    """What a model's file holds. Raises InputError if it is missing, too large or cannot be read."""
     try:
         if not path.is_file():
             raise InputError(f"The model file {path} does not exist.")
         if path.stat().st_size > MAX_FILE:
-            raise InputError(f"{path} is larger than {MAX_FILE >> 20} MiB, too large to be a classifier model.")
-        text = path.read_bytes()
+            raise InputError(f"{path} is larger than {MAX_FILE >> 20} MiB, too large to be a model.")
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"The model file {path} cannot be read.", str(error)) from error
+
+
+def format_of(text: bytes) -> str:
+    """The format a model's file states; "" where it states none, or is no JSON."""
     try:
-        return Model.model_validate_json(text)
+        return _Stated.model_validate_json(text).format
+    except ValidationError:
+        return ""
+
+
+def checked(kind: type[M], text: bytes, path: Path, name: str) -> M:
+    """A model of a kind from what its file holds. Raises InputError that says what is wrong with it."""
+    try:
+        return kind.model_validate_json(text)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
         what = problem["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path} is not a classifier model of Bitscape, or it is damaged: "
+        raise InputError(f"{path} is not a {name} of Bitscape, or it is damaged: "
                          f"{f'{where}: ' if where else ''}{what}.", str(error)) from error
+
+
+class _Stated(BaseModel):
+    """The one field that tells models apart."""
+
+    format: str = ""

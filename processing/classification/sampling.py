@@ -86,30 +86,47 @@ def sample_labels(
     read is added to it. Raises LabelError if nothing is left.
     """
     warnings = list(labels.warnings)
-    pixels = _pixels(tiles.grid, labels, np.random.default_rng(seed), warnings, progress)
+    pixels = pixels_of(tiles.grid, labels.geometries, np.random.default_rng(seed), warnings, progress)
     pixels = _each_once(pixels, labels, tiles.grid.width, warnings)
-    codes = _read_codes(tiles, pixels, threads, progress, {} if known is None else known)
+    pixels, codes = with_data(tiles, pixels, threads, progress, {} if known is None else known, warnings)
+    x, y = centres(tiles.grid, pixels)
+    return Sample(codes, labels.classes[pixels.features], pixels.features, x, y, warnings)
+
+
+def with_data(
+    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes, warnings: list[str]
+) -> tuple[Pixels, NDArray[np.int8]]:
+    """The pixels that have data and their codes (pixels, count); ``warnings`` gets how many have none.
+
+    Raises LabelError if none has.
+    """
+    codes = _read_codes(tiles, pixels, threads, progress, known)
     valid = codes[:, 0] != CODE_NODATA
     lost = int((~valid).sum())
     if lost:
         warnings.append(f"{lost} labelled {'pixel has' if lost == 1 else 'pixels have'} no data in the tiles")
     if not valid.any():
         raise LabelError(f"No label lies on data of the tiles ({tiles.grid.describe()}): {'; '.join(warnings)}.")
-    pixels = pixels.take(valid)
-    t = tiles.grid.transform
+    return pixels.take(valid), codes[valid]
+
+
+def centres(grid: Grid, pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of the pixels' centres in CRS units, (pixels,) each."""
+    t = grid.transform
     column, row = pixels.columns + 0.5, pixels.rows + 0.5
-    x, y = t.a * column + t.b * row + t.c, t.d * column + t.e * row + t.f
-    return Sample(codes[valid], labels.classes[pixels.features], pixels.features, x, y, warnings)
+    return t.a * column + t.b * row + t.c, t.d * column + t.e * row + t.f
 
 
-def _pixels(
-    grid: Grid, labels: Labels, random: np.random.Generator, warnings: list[str], progress: Progress
+def pixels_of(
+    grid: Grid, geometries: NDArray[Any], random: np.random.Generator, warnings: list[str], progress: Progress
 ) -> Pixels:
+    """The pixels of ``grid`` that points and polygons (features,) cover, as often as they do; ``warnings`` gets what is
+    left out. Raises LabelError if all lie outside."""
     import shapely
 
-    kinds = shapely.get_dimensions(labels.geometries)
+    kinds = shapely.get_dimensions(geometries)
     points, polygons = np.flatnonzero(kinds == 0), np.flatnonzero(kinds == 2)
-    xy, which = shapely.get_coordinates(labels.geometries[points], return_index=True)
+    xy, which = shapely.get_coordinates(geometries[points], return_index=True)
     with np.errstate(invalid="ignore"):  # a position that could not be moved is infinite, and outside
         rows, columns = grid.pixels(xy[:, 0], xy[:, 1])
     parts = [Pixels(rows, columns, points[which].astype(np.int64))]
@@ -117,7 +134,7 @@ def _pixels(
     thinned = 0
     for feature in polygons:
         progress.check()
-        found, all_taken = _polygon_pixels(grid, labels.geometries[feature], most, random)
+        found, all_taken = _polygon_pixels(grid, geometries[feature], most, random)
         thinned += not all_taken
         parts.append(Pixels(found[0], found[1], np.full(len(found[0]), feature, np.int64)))
     if thinned:
@@ -127,7 +144,7 @@ def _pixels(
         *((part.rows, part.columns, part.features) for part in parts), strict=True)))
     inside = (pixels.rows >= 0) & (pixels.rows < grid.height) & (pixels.columns >= 0) & (pixels.columns < grid.width)
     reached = np.unique(pixels.features[inside])
-    outside = len(labels.geometries) - len(reached)
+    outside = len(geometries) - len(reached)
     if outside:
         warnings.append(f"{outside} {'label lies' if outside == 1 else 'labels lie'} outside the tiles")
     if not inside.any():

@@ -1,4 +1,5 @@
-"""Kernels from int8 codes to uint8 scores: logit in float32, sigmoid or softmax, 0–254, 255 where there is no data.
+"""Kernels from int8 codes to uint8 scores: logit in float32, sigmoid or softmax, 0–254, 255 where there is no data; and
+to float32 numbers, NaN where there is none.
 
 Planes are read eight at a time in one loop over pixels, so that LLVM keeps the sum in registers. The sigmoid is a
 rational minimax approximation of tanh (error below 3e-4 of a score step), rounded by adding 1.5 · 2²³.
@@ -22,9 +23,11 @@ BLOCK = 4096
 GROUP = 8
 
 FAST = {"contract", "nsz", "nnan"}
-"""No NaN can occur: codes are integers, weights finite. Never reassoc: it would undo the rounding by addition."""
+"""No NaN can occur in scores: codes are integers, weights finite. Never reassoc: it would undo the rounding by
+addition."""
 
 F = np.float32
+NAN = F(np.nan)
 ONE, TOP, ROUND = F(1.0), F(254.0), F(12582912.0)
 ROUND_HALF = F(12582912.0 + 127.0)
 LIMIT = F(6.4)
@@ -67,6 +70,22 @@ def score_classes(
     padded = np.zeros((total, -(-count // GROUP) * GROUP), F)
     padded[:, :count] = weights
     _score_softmax(codes, padded, bias.astype(F), scores, classes)
+
+
+def predict_numbers(
+    codes: NDArray[np.int8], weights: NDArray[np.floating[Any]], bias: float, out: NDArray[np.float32]
+) -> None:
+    """Fill ``out`` (pixels,) float32 with weights @ codes + bias; NaN where the first code is −128.
+
+    ``codes`` (k, pixels), ``weights`` (k,).
+    """
+    count = len(weights)
+    padded = np.zeros(-(-count // GROUP) * GROUP, F)
+    padded[:count] = weights
+    if count <= GROUP:
+        _predict_eight(codes, padded, F(bias), out)
+    else:
+        _predict_many(codes, padded, F(bias), out)
 
 
 def count_values(values: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -146,6 +165,29 @@ def _add_eight(out: Any, w: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any,
     for i in range(out.size):
         out[i] = (out[i] + w0 * F(a[i]) + w1 * F(b[i]) + w2 * F(c[i]) + w3 * F(d[i])) + (
             w4 * F(e[i]) + w5 * F(f[i]) + w6 * F(g[i]) + w7 * F(h[i]))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST - {"nnan"})
+def _predict_eight(codes: Any, w: Any, bias: Any, out: Any) -> None:
+    last = codes.shape[0] - 1
+    a, b, c, d = codes[0], codes[min(1, last)], codes[min(2, last)], codes[min(3, last)]
+    e, f, g, h = codes[min(4, last)], codes[min(5, last)], codes[min(6, last)], codes[min(7, last)]
+    w0, w1, w2, w3, w4, w5, w6, w7 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]
+    for i in range(out.size):
+        z = (bias + w0 * F(a[i]) + w1 * F(b[i]) + w2 * F(c[i]) + w3 * F(d[i])) + (
+            w4 * F(e[i]) + w5 * F(f[i]) + w6 * F(g[i]) + w7 * F(h[i]))
+        out[i] = NAN if a[i] == CODE_NODATA else z
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST - {"nnan"})
+def _predict_many(codes: Any, w: Any, bias: Any, out: Any) -> None:
+    for low in range(0, out.size, BLOCK):
+        part = codes[:, low : low + BLOCK]
+        target = out[low : low + BLOCK]
+        _logits(part, w, bias, target)
+        first = part[0]
+        for i in range(target.size):
+            target[i] = NAN if first[i] == CODE_NODATA else target[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)

@@ -1,4 +1,4 @@
-"""The operation trainclassifier: labels and embedding tiles in, a model and its validation out."""
+"""Training of a classifier: labels and embedding tiles in, a model and its validation out."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative"
 class TrainRequest(Request):
     """What to train on and how. ``block_size``: CRS units, 0 chooses one. ``label_crs`` is for files without a CRS.
 
+    ``target``: whether the field holds classes or numbers, in ``unit``; see training.py, which decides.
     ``aoi`` is a file of polygons outside of which no label trains or counts; ``aoi_crs`` as ``label_crs``.
     """
 
@@ -38,6 +39,8 @@ class TrainRequest(Request):
     labels: Path
     layer: str = ""
     class_field: str = "label"
+    target: Literal["automatic", "classes", "numbers"] = "automatic"
+    unit: str = Field("", max_length=40)
     positive_class: str = ""
     class_weights: Literal["none", "balanced"] = "none"
     block_size: float = Field(0, ge=0, allow_inf_nan=False)
@@ -53,6 +56,7 @@ class TrainRequest(Request):
 class TrainResult(Result):
     """The model's path and figures; a validation that is None has its reason beside it."""
 
+    target: Literal["classes"] = "classes"
     model: Path
     classes: list[str]
     positive_class: str | None

@@ -31,8 +31,8 @@ PARAMETERS = {
         "COVERAGE",
     ],
     "trainclassifier": [
-        "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "CLASS_WEIGHTS", "BLOCK_SIZE", "AOI", "SEED",
-        "OUTPUT",
+        "INPUT", "LABELS", "CLASS_FIELD", "TARGET", "UNIT", "POSITIVE_CLASS", "CLASS_WEIGHTS", "BLOCK_SIZE", "AOI",
+        "SEED", "OUTPUT",
     ],
     "applyclassifier": ["INPUT", "MODEL", "AOI", "EXTENT", "OUTPUT", "CLASSES"],
     "suggestpoints": [

@@ -8,16 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bitscape.plugin.algorithms.provider import BitscapeProvider
 from qgis.core import (
     QgsApplication,
+    QgsFeature,
+    QgsGeometry,
+    QgsPointXY,
     QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingUtils,
     QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
@@ -125,6 +131,52 @@ def test_from_sample_data_to_maps_of_two_periods(
         assert layer.metadata().title() == layer.name()
     assert not planned.exists()
     assert not list(tmp_path.glob("*.aux.xml")), "loading computed statistics"
+
+
+def test_numbers_from_labels_to_a_map_in_their_unit(
+    provider: BitscapeProvider, context: QgsProcessingContext, tmp_path: Path
+) -> None:
+    made, _ = run(provider, "createsampledata", {
+        "SIZE": 256, "YEARS": "2020,2024", "OUTPUT": str(tmp_path / "sample")}, context)
+    context.setLayersToLoadOnCompletion({})
+    building = {"INPUT": made["EMBEDDINGS"][1:], "FEATURES": 1, "TILES": str(tmp_path / "t.tif"),
+                "OUTPUT": str(tmp_path / "p.tif")}
+    built, _ = run(provider, "buildembeddingtiles", building, context)
+    context.setLayersToLoadOnCompletion({})
+    picture = QgsRasterLayer(made["SENTINEL2"][1], "imagery")
+    labels = QgsVectorLayer(f"Point?crs={picture.crs().authid()}&field=brightness:double", "plots", "memory")
+    features = []
+    for x, y in np.random.default_rng(0).random((120, 2)):
+        place = QgsPointXY(picture.extent().xMinimum() + x * picture.extent().width(),
+                           picture.extent().yMinimum() + y * picture.extent().height())
+        feature = QgsFeature(labels.fields())
+        feature.setGeometry(QgsGeometry.fromPointXY(place))
+        feature.setAttributes([picture.dataProvider().sample(place, 4)[0] / 100])
+        features.append(feature)
+    labels.dataProvider().addFeatures(features)
+    training = {"INPUT": built["TILES"], "LABELS": labels, "CLASS_FIELD": "brightness", "TARGET": 2, "UNIT": "%",
+                "OUTPUT": str(tmp_path / "model.json")}
+    trained, feedback = run(provider, "trainclassifier", training, context)
+    assert 0.3 < trained["R2"] <= 1 and trained["RMSE"] < trained["BASELINE_RMSE"]
+    assert {"MAE", "BIAS", "RMSE_SPATIAL", "R2_SPATIAL", "MAE_SPATIAL", "BIAS_SPATIAL", "ALPHA"} <= set(trained)
+    assert "F1" not in trained and "CLASSES" not in trained and trained["LABELS_COUNT"] > 90
+    assert any(line.startswith("R² · 0.") for line in feedback.lines)
+
+    planned = tmp_path / "map.tif"
+    mapping = {
+        "INPUT": [built["TILES"]], "MODEL": trained["OUTPUT"],
+        "OUTPUT": QgsProcessingOutputLayerDefinition(str(planned), QgsProject.instance()),
+        "CLASSES": QgsProcessingOutputLayerDefinition(str(tmp_path / "classes.tif"), QgsProject.instance()),
+    }
+    QgsProject.instance().clear()
+    mapped, feedback = run(provider, "applyclassifier", mapping, context)
+    assert mapped["MAPS"] == [str(planned)] and "CLASSES" not in mapped and not (tmp_path / "classes.tif").exists()
+    assert any("no class map is written" in warning for warning in feedback.warnings)
+    assert loaded(context) == ["brightness (%) 2024"]
+    (layer,) = QgsProject.instance().mapLayers().values()
+    assert layer.renderer().type() == "singlebandpseudocolor" and layer.metadata().title() == layer.name()
+    items = layer.renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert len(items) == 9 and items[0].label.endswith(" %") and layer.bandName(1) == "Band 1: brightness (%)"
 
 
 def test_too_few_labels_give_no_figure_rather_than_zero(

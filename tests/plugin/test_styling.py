@@ -18,7 +18,8 @@ from qgis.PyQt.QtGui import QColor
 
 def write(path: Path, values: NDArray[np.generic], nodata: float | None, tags: dict[str, str] | None = None) -> Path:
     """A GeoTIFF of (bands, height, width)."""
-    kind = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16}[str(values.dtype)]
+    kinds = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "float32": gdal.GDT_Float32}
+    kind = kinds[str(values.dtype)]
     data = gdal.GetDriverByName("GTiff").Create(str(path), values.shape[2], values.shape[1], values.shape[0], kind)
     reference = osr.SpatialReference()
     reference.ImportFromEPSG(32633)
@@ -71,6 +72,37 @@ def test_score_goes_from_faint_blue_to_orange_and_shows_nothing_where_nothing_is
     assert fourth.alpha() == 0
     labels = [label for label, _ in layer.renderer().legendSymbologyItems()]
     assert (labels[0], labels[-1]) == ("0 · unlike <a & b>", "1 · like <a & b>")
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [
+    (0.0, 40.0, ("0.0 m <&>", "20.0 m <&>", "40.0 m <&>")),
+    (1e6, 3e6, ("1,000,000 m <&>", "2,000,000 m <&>", "3,000,000 m <&>")),
+    (1e-8, 3e-8, ("1e-08 m <&>", "2e-08 m <&>", "3e-08 m <&>")),
+    (-0.5, 0.5, ("-0.50 m <&>", "0.00 m <&>", "0.50 m <&>")),
+])
+def test_numbers_go_through_viridis_with_a_legend_in_their_unit(
+    tmp_path: Path, low: float, high: float, labels: tuple[str, ...]
+) -> None:
+    path = write(tmp_path / "height.tif", np.array([[[low, (low + high) / 2], [2 * high - low, np.nan]]], np.float32),
+                 float("nan"))
+    styling.style_number(path, low, high, "m <&>")
+    layer = load(path)
+    (first, second), (third, fourth) = drawn(layer, 2)
+    assert is_like(first, styling.VIRIDIS[0], 1) and is_like(second, styling.VIRIDIS[4], 1)
+    assert is_like(third, styling.VIRIDIS[-1], 1), "beyond the range: the colour of its end"
+    assert fourth.alpha() == 0, "no number, no colour"
+    shader = layer.renderer().shader().rasterShaderFunction()
+    items = shader.colorRampItemList()
+    assert (items[0].label, items[4].label, items[-1].label) == labels
+    assert shader.sourceColorRamp().type() == "gradient" and shader.legendSettings().suffix() == " m <&>"
+
+
+def test_a_range_of_one_value_still_has_a_ramp(tmp_path: Path) -> None:
+    path = write(tmp_path / "height.tif", np.array([[[5, 5], [7, 5]]], np.float32), float("nan"))
+    styling.style_number(path, 5, 5, "")
+    layer = load(path)
+    items = layer.renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert items[0].value < 5 < items[-1].value and items[0].label == "4.50"
 
 
 def test_classes_have_names_and_colours(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 import rasterio
 import shapely
 from bitscape.processing import operations
-from bitscape.processing.classification.apply import AreaScorer, BandScorer, Limits
+from bitscape.processing.classification.apply import BandScorer
+from bitscape.processing.classification.bands import AreaScorer, Limits
 from bitscape.processing.classification.labels import Labels, only_inside
 from bitscape.processing.classification.model import load_model
 from bitscape.processing.compression.tiles import Tiles
