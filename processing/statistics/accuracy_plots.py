@@ -12,48 +12,48 @@ from .estimation import Estimate
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROW = 0.42
-"""Inches of height for each class."""
-SPREAD = 20.0
-"""From this ratio of the largest to the smallest area on, areas are drawn on a logarithmic scale."""
+ROW, PANEL = 0.55, 0.72
+"""Inches of height for a class in a common drawing, and in one with an axis of its own."""
+SHOWN = 20
+"""Panels of so many classes are drawn, those of the largest areas."""
 
 
 def areas(
     names: Sequence[str], estimates: Sequence[Estimate], mapped: Sequence[float], total: float, on_ground: bool
 ) -> str:
-    """Estimated area of each class with its interval, and what the map counts."""
-    drawn, (axes,) = figure(height=1.35 + ROW * 1.15 * len(names))
-    factor = total / HECTARE if on_ground else total
-    counted = [area / HECTARE if on_ground else area for area in mapped]
-    for row, (one, count) in enumerate(zip(estimates, counted, strict=True)):
-        _whisker(axes, row, one, factor, ORANGE, 0, "o")
+    """Estimated area of each class with its interval, and what the map counts; each class on its own scale, since one
+    may be a hundred times as large as another."""
+    factor = 1 / HECTARE if on_ground else 1.0
+    largest = sorted(range(len(names)), key=lambda index: -estimates[index].value)[:SHOWN]
+    shown = [index for index in range(len(names)) if index in largest]
+    drawn, panels = figure(rows=len(shown), height=0.75 + PANEL * len(shown))
+    for axes, index in zip(panels, shown, strict=True):
+        one, count = estimates[index], mapped[index] * factor
+        _whisker(axes, -0.2, one, total * factor, ORANGE, "o")
+        marks = [value * total * factor for value in (one.value, one.low, one.high) if value is not None]
         if count > 0:
-            axes.plot(count, row, marker="D", markersize=6.5, markerfacecolor="white", markeredgecolor=GREY,
-                      markeredgewidth=1.6, linestyle="none", zorder=2)
-    shown = [value for value in [*(one.value * factor for one in estimates), *counted] if value > 0]
-    low = min([*shown, *(one.low * factor for one in estimates if one.low)], default=1)
-    if shown and max(shown) / min(shown) > SPREAD:
-        axes.set_xscale("log")
-        high = max([*shown, *(one.high * factor for one in estimates if one.high)])
-        axes.set_xlim(0.6 * low, 1.7 * high)
-        axes.set_xlabel(f"Area, {unit(on_ground)} (logarithmic scale)")
-    else:
-        axes.set_xlim(left=0)
-        axes.set_xlabel(f"Area, {unit(on_ground)}")
-    _plain_numbers(axes)
-    _rows(axes, names)
-    _legend(axes, [("o", ORANGE, "estimated from the sample, 95 % interval"), ("D", GREY, "mapped (pixels counted)")])
-    text = "; ".join(f"{name} {amount(one.value * total, on_ground)} {unit(on_ground)}"
-                     for name, one in zip(names, estimates, strict=True))
+            axes.plot(count, 0.25, marker="D", markersize=6.5, markerfacecolor="white", markeredgecolor=GREY,
+                      markeredgewidth=1.6, linestyle="none", zorder=4)
+            marks.append(count)
+        room = 0.08 * ((max(marks) - min(marks)) or max(marks) or 1)
+        axes.set_xlim(max(min(marks) - room, -0.3 * room), max(marks) + room)
+        axes.xaxis.set_major_locator(_few_ticks())
+        axes.xaxis.set_major_formatter(_plain_numbers())
+        _rows(axes, [names[index]])
+    panels[-1].set_xlabel(f"Area, {unit(on_ground)}: each class on its own scale")
+    _legend(panels[0], [("o", ORANGE, "estimated from the sample, 95 % interval"),
+                        ("D", GREY, "mapped (pixels counted)")])
+    text = "; ".join(f"{names[index]} {amount(estimates[index].value * total, on_ground)} {unit(on_ground)}"
+                     for index in shown)
     return svg(drawn, f"Estimated area of each class with its 95 % interval, beside the mapped area: {text}")
 
 
 def accuracies(names: Sequence[str], users: Sequence[Estimate | None], producers: Sequence[Estimate | None]) -> str:
     """User's and producer's accuracy of each class with their intervals."""
-    drawn, (axes,) = figure(height=1.35 + ROW * 1.4 * len(names))
+    drawn, (axes,) = figure(height=1.2 + ROW * len(names))
     for row, (user, producer) in enumerate(zip(users, producers, strict=True)):
-        _whisker(axes, row, user, 100, BLUE, -0.16, "s")
-        _whisker(axes, row, producer, 100, ORANGE, 0.16, "o")
+        _whisker(axes, row - 0.16, user, 100, BLUE, "s")
+        _whisker(axes, row + 0.16, producer, 100, ORANGE, "o")
     axes.set_xlim(0, 100.8)
     axes.set_xlabel("Accuracy, %")
     _rows(axes, names)
@@ -61,15 +61,14 @@ def accuracies(names: Sequence[str], users: Sequence[Estimate | None], producers
     return svg(drawn, "User's and producer's accuracy of each class with their 95 % intervals")
 
 
-def _whisker(
-    axes: Axes, row: int, one: Estimate | None, factor: float, colour: str, offset: float, marker: str
-) -> None:
+def _whisker(axes: Axes, height: float, one: Estimate | None, factor: float, colour: str, marker: str) -> None:
     if one is None:
         return
     if one.low is not None and one.high is not None:
-        axes.errorbar(one.value * factor, row + offset, capsize=4, color=colour, elinewidth=2.2, capthick=1.6, zorder=3,
-                      xerr=[[(one.value - one.low) * factor], [(one.high - one.value) * factor]])
-    axes.plot(one.value * factor, row + offset, marker=marker, markersize=7, color=colour, linestyle="none", zorder=4)
+        reach = [[max(one.value - one.low, 0) * factor], [max(one.high - one.value, 0) * factor]]
+        axes.errorbar(one.value * factor, height, xerr=reach, capsize=4, color=colour, elinewidth=2.2, capthick=1.6,
+                      zorder=3)
+    axes.plot(one.value * factor, height, marker=marker, markersize=7, color=colour, linestyle="none", zorder=4)
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
@@ -80,11 +79,16 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _plain_numbers(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+def _few_ticks() -> Any:
+    from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    return MaxNLocator(nbins=6, min_n_ticks=3)
+
+
+def _plain_numbers() -> Any:
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda value, _: f"{value:,.0f}" if value == int(value) else f"{value:,.4g}")
 
 
 def _legend(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
@@ -94,4 +98,4 @@ def _legend(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
         Line2D([], [], marker=marker, color=colour, linestyle="none" if marker == "D" else "-", label=text,
                markerfacecolor="white" if marker == "D" else colour, markersize=6.5)
         for marker, colour, text in entries]
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2, frameon=False)

@@ -9,7 +9,7 @@ from typing import Any
 from ..reports.page import Page, Plot, Section, Table, Text, Warnings
 from ..reports.plots import confusion
 from . import accuracy_plots
-from .accuracy_text import amount, cell, percent, unit
+from .accuracy_text import amount, cell, interval, percent, unit
 from .correspondence import NO_DATA
 from .from_raster import RasterAssessment
 from .from_sample import SampleAssessment
@@ -100,12 +100,11 @@ def _areas(found: SampleAssessment) -> list[Any]:
     drawing = accuracy_plots.areas(names, estimates, [found.mapped[index] for index in own], found.total, on_ground)
     rows = []
     for index, one in zip(own, estimates, strict=True):
-        margin = None if one.margin is None else amount(one.margin * found.total, on_ground)
-        error = None if one.error is None else amount(one.error * found.total, on_ground)
-        interval = "–" if one.low is None or one.high is None else (
-            f"{amount(one.low * found.total, on_ground)} – {amount(one.high * found.total, on_ground)}")
-        rows.append([found.names[index], amount(found.mapped[index], on_ground),
-                     amount(one.value * found.total, on_ground), interval, error or "–", margin or "–", cell(one)])
+        value = one.value * found.total
+        error, margin = ("–" if spread is None else amount(spread * found.total, on_ground, value)
+                         for spread in (one.error, one.margin))
+        rows.append([found.names[index], amount(found.mapped[index], on_ground, value), amount(value, on_ground),
+                     interval(one, found.total, on_ground), error, margin, cell(one)])
     head = ["Class", f"Mapped, {of}", f"Estimated, {of}", f"95 % interval, {of}", "Standard error", "± 1.96 SE",
             "Estimated, % of the area"]
     return [
@@ -170,13 +169,14 @@ def _interpreters(people: Interpreters) -> list[Any]:
     if people.pairs:
         rows = [[f"{one.first} – {one.second}", str(one.points),
                  "–" if one.agreement is None else percent(one.agreement),
-                 one.reason if one.kappa is None else f"{one.kappa:.2f} ({one.low:.2f} – {one.high:.2f})"]
+                 one.reason if one.kappa is None else f"{one.kappa:.2f} ({one.low:.2f}–{one.high:.2f})"]
                 for one in people.pairs]
         parts.append(Table(["Pair", "Points of both", "Same label, %", "Cohen's kappa"], rows,
-                           "Kappa: 1 where two always agree, 0 where they agree as often as chance would have it."))
+                           "Kappa: 1 where two always agree, 0 where they agree as often as chance would "
+                           "have it. An interval of no width says only that no disagreement was seen."))
     if people.alpha is not None:
         one = people.alpha
-        value = one.reason if one.value is None else f"{one.value:.2f} ({one.low:.2f} – {one.high:.2f})"
+        value = one.reason if one.value is None else f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f})"
         parts.append(Text(f"Krippendorff's alpha over all interpreters: {value}."))
     if people.conflicts:
         rows = [[str(one.point), "; ".join(f"{name}: {label}" for name, label in one.labels.items()),
@@ -217,10 +217,7 @@ def _reading(found: SampleAssessment) -> list[str]:
 
 def _area_cell(found: SampleAssessment, index: int) -> str:
     one, on_ground = found.estimates.reference[index], found.areas.on_ground
-    value = amount(one.value * found.total, on_ground)
-    if one.low is None or one.high is None:
-        return value
-    return f"{value} ({amount(one.low * found.total, on_ground)} – {amount(one.high * found.total, on_ground)})"
+    return f"{amount(one.value * found.total, on_ground)} ({interval(one, found.total, on_ground)})"
 
 
 def percent_or_dash(share: float) -> str:

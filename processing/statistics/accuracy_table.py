@@ -21,7 +21,7 @@ def write_table(found: SampleAssessment | RasterAssessment, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(HEAD)
-        writer.writerows(rows)
+        writer.writerows([f"{value:.10g}" if isinstance(value, float) else value for value in row] for row in rows)
 
 
 def _of_sample(found: SampleAssessment) -> Iterator[Row]:

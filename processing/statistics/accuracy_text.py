@@ -7,11 +7,19 @@ from .estimation import Estimate
 HECTARE = 10_000.0
 
 
-def amount(area: float, on_ground: bool) -> str:
-    """An area in hectares, or pixels."""
-    value = area / HECTARE if on_ground else area
-    digits = 0 if value >= 100 or not on_ground else 1 if value >= 10 else 2
-    return f"{value:,.{digits}f}"
+def amount(area: float, on_ground: bool, beside: float | None = None) -> str:
+    """An area in hectares, or pixels, to as many digits as the one ``beside`` it."""
+    factor = 1 / HECTARE if on_ground else 1.0
+    leading = factor * (area if beside is None else beside)
+    digits = 0 if leading >= 100 or not on_ground else 1 if leading >= 10 else 2
+    return f"{factor * area:,.{digits}f}"
+
+
+def interval(share: Estimate, total: float, on_ground: bool, between: str = "–") -> str:
+    """The limits of the area of a class; a dash where there are none."""
+    if share.low is None or share.high is None:
+        return "–"
+    return between.join(amount(limit * total, on_ground, share.value * total) for limit in (share.low, share.high))
 
 
 def unit(on_ground: bool) -> str:
@@ -28,13 +36,13 @@ def area_sentence(name: str, share: Estimate, total: float, on_ground: bool) -> 
     """The area of a class: 412 ha ± 60 ha (95 % confidence: 357 to 481 ha). The ± is 1.96 standard errors, as is
     custom; the interval is the better one of ``intervals``. Without spread there is no ±."""
     of = unit(on_ground)
-    said = f"{name[:1].upper()}{name[1:]}: {amount(share.value * total, on_ground)} {of}"
-    if share.low is None or share.high is None or share.margin is None:
+    value = share.value * total
+    said = f"{name[:1].upper()}{name[1:]}: {amount(value, on_ground)} {of}"
+    if share.margin is None:
         return said
     if share.margin > 0:
-        said += f" ± {amount(share.margin * total, on_ground)} {of}"
-    low, high = (amount(limit * total, on_ground) for limit in (share.low, share.high))
-    return f"{said} (95 % confidence: {low} to {high} {of})"
+        said += f" ± {amount(share.margin * total, on_ground, value)} {of}"
+    return f"{said} (95 % confidence: {interval(share, total, on_ground, ' to ')} {of})"
 
 
 def share_sentence(name: str, share: Estimate) -> str:
@@ -46,10 +54,10 @@ def share_sentence(name: str, share: Estimate) -> str:
 
 
 def cell(share: Estimate | None, factor: float = 100, digits: int = 1) -> str:
-    """A measure for a table: value (low – high)."""
+    """A measure for a table: value (low–high)."""
     if share is None:
         return "–"
     value = f"{factor * share.value:.{digits}f}"
     if share.low is None or share.high is None:
         return value
-    return f"{value} ({factor * share.low:.{digits}f} – {factor * share.high:.{digits}f})"
+    return f"{value} ({factor * share.low:.{digits}f}–{factor * share.high:.{digits}f})"
