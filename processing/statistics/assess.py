@@ -27,7 +27,7 @@ from .from_raster import RasterAssessment, assess_by_raster
 from .from_sample import Design, SampleAssessment, assess_by_sample, unseen
 from .interpreters import alpha, conflicts, interpretations_of, interpreters, pairs, sample_layer, skips
 from .origin import Origin
-from .reference import INTERPRETATIONS, LABEL, read_reference
+from .reference import LABEL, read_reference
 
 CHANGE = "change"
 
@@ -37,7 +37,8 @@ class AssessRequest(Request):
 
     ``design``: "sample", as the file says or as the raster ``strata`` shows; "random", every place was equally likely;
     "map", so many points at random in each of the map's classes. ``positive_class``: the one of the headline.
-    ``interpretations``: answers in another file than the sample's. ``aoi``: only for a reference raster.
+    ``interpretations``: answers in another file than the sample's; without them, those in the sample's own file, or in
+    the ``original`` where the sample is a copy of a part of it. ``aoi``: only for a reference raster.
     """
 
     map: Path
@@ -46,7 +47,8 @@ class AssessRequest(Request):
     class_field: str = Field(LABEL, min_length=1)
     sample_crs: str = ""
     interpretations: Path | None = None
-    interpretations_layer: str = INTERPRETATIONS
+    interpretations_layer: str = ""
+    original: Path | None = None
     strata: Path | None = None
     design: Design = "sample"
     reference: Path | None = None
@@ -115,8 +117,10 @@ def assess_accuracy(request: AssessRequest, progress: Progress) -> AssessResult:
     with ExitStack() as files:
         files.callback(classes.reader.close)
         with progress.stage(0, 0.9, "Assessing the map"):
-            told = _by_raster(request, classes, files, progress) if request.reference else _by_sample(
-                request, classes, progress)
+            if request.sample is not None:
+                told = _by_sample(request, request.sample, classes, progress)
+            else:
+                told = _by_raster(request, classes, files, progress)
     for line in told.found.warnings:
         progress.warn(line)
     progress.info(told.headline)
@@ -148,8 +152,8 @@ def _check(request: AssessRequest) -> None:
                 raise InputError(f"{what} for a sample, but a reference raster was given: leave one of them out.")
     if request.reference is not None and request.reference.resolve() == request.map.resolve():
         raise InputError(f"{request.map} is held against itself. Choose another reference.")
-    inputs = {path.resolve() for path in (request.map, request.sample, request.reference, request.strata,
-                                          request.interpretations, request.aoi) if path}
+    inputs = {path.resolve() for path in (request.map, request.sample, request.original, request.reference,
+                                          request.strata, request.interpretations, request.aoi) if path}
     for target in (request.report, request.table):
         if target is not None:
             require_folder(target)
@@ -157,21 +161,18 @@ def _check(request: AssessRequest) -> None:
                 raise InputError(f"{target} is an input of this run; it would be overwritten. Choose another name.")
 
 
-def _by_sample(request: AssessRequest, classes: ClassMap, progress: Progress) -> _Told:
-    sample_path = request.sample
-    assert sample_path is not None
+def _by_sample(request: AssessRequest, path: Path, classes: ClassMap, progress: Progress) -> _Told:
     progress.report(0, "Reading the sample")
-    layer = sample_layer(sample_path, request.layer)
-    answers = interpretations_of(sample_path, request.interpretations, request.interpretations_layer)
-    sample = read_reference(sample_path, layer, request.class_field, classes.grid.crs, request.sample_crs, answers,
-                            request.interpretations_layer)
-    origin = Origin.read(sample_path, layer, request.class_field, answers, request.interpretations_layer)
+    layer = sample_layer(path, request.layer)
+    answers = interpretations_of(request.original or path, request.interpretations, request.interpretations_layer)
+    sample = read_reference(path, layer, request.class_field, classes.grid.crs, request.sample_crs, *answers)
+    origin = Origin.read(path, layer, request.class_field, *answers)
     found = assess_by_sample(classes, sample, origin, request.strata, request.design, progress)
     positive = _positive(request.positive_class, found.names, found.mapped)
     if positive is not None:
         found.warnings.extend(unseen(found, positive))
-    people = Interpreters(interpreters(sample, skips(answers, request.interpretations_layer)), pairs(sample),
-                          alpha(sample), conflicts(sample))
+    people = Interpreters(interpreters(sample, skips(*answers)), pairs(sample), alpha(sample),
+                          conflicts(sample))
     said = [share_sentence("overall accuracy", found.estimates.overall)]
     if positive is not None:
         share = found.estimates.reference[found.names.index(positive)]
@@ -180,8 +181,7 @@ def _by_sample(request: AssessRequest, classes: ClassMap, progress: Progress) ->
 
 
 def _by_raster(request: AssessRequest, classes: ClassMap, files: ExitStack, progress: Progress) -> _Told:
-    assert request.reference is not None
-    reference = ClassMap.open(request.reference)
+    reference = ClassMap.open(request.reference or "")
     files.callback(reference.reader.close)
     area = read_area(request.aoi, request.aoi_layer, classes.grid.crs, request.aoi_crs) if request.aoi else None
     found = assess_by_raster(classes, reference, area, progress)

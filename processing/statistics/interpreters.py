@@ -26,7 +26,7 @@ class AgreementRequest(Request):
     class_field: str = LABEL
     sample_crs: str = ""
     interpretations: Path | None = None
-    interpretations_layer: str = INTERPRETATIONS
+    interpretations_layer: str = ""
 
 
 class Interpreter(Result):
@@ -93,9 +93,8 @@ def interpreter_agreement(request: AgreementRequest, progress: Progress) -> Agre
     layer = sample_layer(request.sample, request.layer)
     crs = crs_of(request.sample, open_layer(request.sample, layer, request.class_field), request.sample_crs)
     answers = interpretations_of(request.sample, request.interpretations, request.interpretations_layer)
-    sample = read_reference(request.sample, layer, request.class_field, crs, request.sample_crs, answers,
-                            request.interpretations_layer)
-    skipped = skips(answers, request.interpretations_layer)
+    sample = read_reference(request.sample, layer, request.class_field, crs, request.sample_crs, *answers)
+    skipped = skips(*answers)
     progress.report(0.5, "Comparing the interpreters")
     return AgreementResult(
         points=len(sample.points), labelled=int((sample.labels != "").sum()), crs=crs.to_wkt() if crs else "",
@@ -109,16 +108,19 @@ def sample_layer(path: Path, layer: str) -> str:
     return layer or (SAMPLE if SAMPLE in _layers(path) else "")
 
 
-def interpretations_of(sample: Path, given: Path | None, layer: str) -> Path | None:
-    """The file of interpretations: the one given, else the sample's own if it has a layer of them with answers."""
+def interpretations_of(sample: Path, given: Path | None, layer: str) -> tuple[Path | None, str]:
+    """The file and layer of interpretations: those given, else the sample's own if it has a layer of them with
+    answers; without a name, the layer is the one that is called so, else the first."""
     import pyogrio
 
+    layers = _layers(given or sample)
     if given is not None:
-        return given
-    if layer not in _layers(sample):
-        return None
-    answers = int(pyogrio.read_info(sample, layer=layer, force_feature_count=True)["features"])
-    return sample if answers > 0 else None
+        return given, layer or (INTERPRETATIONS if INTERPRETATIONS in layers else "")
+    wanted = layer or INTERPRETATIONS
+    if wanted not in layers:
+        return None, wanted
+    answers = int(pyogrio.read_info(sample, layer=wanted, force_feature_count=True)["features"])
+    return (sample if answers > 0 else None), wanted
 
 
 def skips(path: Path | None, layer: str) -> dict[str, int]:
