@@ -9,7 +9,7 @@ from typing import Any
 from ..reports.page import Page, Plot, Section, Table, Text, Warnings
 from ..reports.plots import confusion
 from . import accuracy_plots
-from .accuracy_text import amount, cell, interval, percent, unit
+from .accuracy_text import BRACKET, amount, cell, interval, percent, unit
 from .correspondence import NO_DATA
 from .from_raster import RasterAssessment
 from .from_sample import SampleAssessment
@@ -42,7 +42,7 @@ def sample_page(
                   (f"{positive}, mapped area, {of}", amount(found.mapped[index], found.areas.on_ground))]
         if share.value > 0 or found.estimates.users[index]:
             facts.append((f"{positive}, F1", cell(found.estimates.f1[index], 1, 2)))
-    facts.append(("Points answered", f"{answered} of {drawn}"))
+    facts.append(("Points answered", f"{answered} / {drawn}"))
     sections = [
         Section("Before you believe it", [Warnings(found.warnings)] if found.warnings else []),
         Section("Areas", _areas(found)),
@@ -217,7 +217,7 @@ def _reading(found: SampleAssessment) -> list[str]:
 
 def _area_cell(found: SampleAssessment, index: int) -> str:
     one, on_ground = found.estimates.reference[index], found.areas.on_ground
-    return f"{amount(one.value * found.total, on_ground)} ({interval(one, found.total, on_ground)})"
+    return f"{amount(one.value * found.total, on_ground)}{BRACKET}{interval(one, found.total, on_ground)})"
 
 
 def percent_or_dash(share: float) -> str:

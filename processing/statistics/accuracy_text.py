@@ -5,6 +5,8 @@ from __future__ import annotations
 from .estimation import Estimate
 
 HECTARE = 10_000.0
+DASH, BRACKET = "–\N{WORD JOINER}", "\N{NO-BREAK SPACE}("
+"""A figure and its interval stay on one line."""
 
 
 def amount(area: float, on_ground: bool, beside: float | None = None) -> str:
@@ -15,7 +17,7 @@ def amount(area: float, on_ground: bool, beside: float | None = None) -> str:
     return f"{factor * area:,.{digits}f}"
 
 
-def interval(share: Estimate, total: float, on_ground: bool, between: str = "–") -> str:
+def interval(share: Estimate, total: float, on_ground: bool, between: str = DASH) -> str:
     """The limits of the area of a class; a dash where there are none."""
     if share.low is None or share.high is None:
         return "–"
@@ -60,4 +62,4 @@ def cell(share: Estimate | None, factor: float = 100, digits: int = 1) -> str:
     value = f"{factor * share.value:.{digits}f}"
     if share.low is None or share.high is None:
         return value
-    return f"{value} ({factor * share.low:.{digits}f}–{factor * share.high:.{digits}f})"
+    return f"{value}{BRACKET}{factor * share.low:.{digits}f}{DASH}{factor * share.high:.{digits}f})"

@@ -169,8 +169,8 @@ def _by_sample(request: AssessRequest, path: Path, classes: ClassMap, progress: 
     origin = Origin.read(path, layer, request.class_field, *answers)
     found = assess_by_sample(classes, sample, origin, request.strata, request.design, progress)
     positive = _positive(request.positive_class, found.names, found.mapped)
-    if positive is not None:
-        found.warnings.extend(unseen(found, positive))
+    if positive is not None and (line := unseen(found, positive)):
+        found.warnings.append(line)
     people = Interpreters(interpreters(sample, skips(*answers)), pairs(sample), alpha(sample),
                           conflicts(sample))
     said = [share_sentence("overall accuracy", found.estimates.overall)]

@@ -108,15 +108,16 @@ def assess_by_sample(
         origin, warnings)
 
 
-def unseen(found: SampleAssessment, name: str) -> list[str]:
-    """What zero points of a class in a stratum do and do not say, a sentence for each such stratum."""
-    said = []
-    for index, stratum in enumerate(found.strata):
-        if found.seen[index, found.names.index(name)] == 0:
-            said.append(f"None of the {stratum.answered} answered points of the stratum {stratum.name} is {name}. The "
-                        f"estimate there is 0 with a standard error of 0, but up to {unseen_share(stratum.units):.1%} "
-                        "of it may be (one-sided 95 %, exact binomial); the intervals below allow for that.")
-    return said
+def unseen(found: SampleAssessment, name: str) -> str:
+    """What strata without a point of a class do and do not say; "" if there are none."""
+    empty = [stratum for stratum, seen in zip(found.strata, found.seen[:, found.names.index(name)], strict=True)
+             if seen == 0]
+    if not empty:
+        return ""
+    which = listed([f"{one.name} (0 of {one.answered} points: up to {unseen_share(one.units):.1%})" for one in empty])
+    return (f"No answered point is {name} in {'the stratum' if len(empty) == 1 else 'the strata'} {which}. There the "
+            "estimate is 0 with a standard error of 0, although as much as the share in brackets may be of the class "
+            "(one-sided 95 %, exact binomial). The intervals allow for that; ± 1.96 standard errors does not.")
 
 
 def _strata(
@@ -129,14 +130,14 @@ def _strata(
         if len(sample.areas) > 1:
             raise InputError(f"The sample says that it was drawn in the strata {listed(sorted(sample.areas))}. To take "
                              "it for another design would bias every figure. Choose “As the sample says”.")
-        if design == "random":
-            area = next(iter(sample.areas.values()), areas.total)
-            return _Strata(np.full(count, WHOLE, object), {WHOLE: area}, known)
+    if design == "random" and not sample.areas:
+        return _Strata(np.full(count, WHOLE, object), {WHOLE: areas.total}, known)
+    if design == "map":
         if (sample.clusters >= 0).any():
             raise InputError("The sample has primary units (the field cluster), which lie across the map's classes. It "
                              "cannot be taken as stratified by them.")
         named = np.array([classes.name(value) for value in values.tolist()], object)
-        return _Strata(named, {classes.name(value): area for value, area in areas.areas.items()}, known)
+        return _Strata(named, _by_name(classes, areas), known)
     if sample.areas:
         if strata is not None:
             warnings.append(f"The sample says itself which strata it has; {strata.name} is not used.")
@@ -158,7 +159,15 @@ def _strata(
     if lost:
         warnings.append(f"{_points(lost)} in no stratum of {strata.name} and left out.")
     named = np.array([raster.name(value) for value in found.tolist()], object)
-    return _Strata(named, {raster.name(value): area for value, area in held.areas.items()}, known_stratum)
+    return _Strata(named, _by_name(raster, held), known_stratum)
+
+
+def _by_name(classes: ClassMap, areas: ClassAreas) -> dict[str, float]:
+    """Areas by name; numbers of one name are one stratum."""
+    named: dict[str, float] = {}
+    for value, area in areas.areas.items():
+        named[classes.name(value)] = named.get(classes.name(value), 0.0) + area
+    return named
 
 
 def _answers(
@@ -202,7 +211,8 @@ def _tell_places(
     """Points where the map says nothing."""
     for lost, where in ((~inside, "outside the map"), (inside & ~known, "where it has no data")):
         if count := int(lost.sum()):
-            what = (f"counted in a row of their own, {NO_DATA}, so that the areas stay whole" if used[~known].any()
+            what = (f"counted in a row of their own, {NO_DATA}: the areas stay whole, the map is not right there"
+                    if used[~known].any()
                     else "left out: the figures are of the places the map covers")
             warnings.append(f"{_points(count)} {where} and {what}.")
 
