@@ -71,7 +71,8 @@ def estimate(answers: Answers) -> Estimates:
     sample = _Sample(answers)
     mapped, reference = answers.mapped, answers.reference
     numbers = range(answers.classes)
-    confusion = np.array([[sample.mean((mapped == i) & (reference == j)) for j in numbers] for i in numbers])
+    confusion = np.zeros((answers.classes, answers.classes))
+    np.add.at(confusion, (mapped, reference), sample.stands_for)
     everywhere = np.ones(len(answers.areas), bool)
     users, producers, f1, iou = [], [], [], []
     for number in numbers:
@@ -105,6 +106,8 @@ class _Sample:
         self.units = np.bincount(self._unit_stratum, minlength=strata)
         self.points = np.bincount(answers.strata, minlength=strata)
         self._mapped = answers.mapped
+        self.stands_for = self.weights[self._strata] / self.units[self._strata] / self._size[self._unit]
+        """The share of the population (points,) that each point stands for."""
 
     @cached_property
     def kind(self) -> NDArray[np.int64]:
@@ -118,7 +121,7 @@ class _Sample:
 
     def mean(self, values: NDArray[np.bool_] | NDArray[np.float64]) -> float:
         """The mean over the population."""
-        return float(self.weights @ self._stratum_means(self._unit_means(values)))
+        return float(self.stands_for @ values)
 
     def share(self, indicator: NDArray[np.bool_], uncertain: NDArray[np.bool_]) -> Estimate:
         """The share of the area of which ``indicator`` (points,) is true. In strata (strata,) that are not

@@ -126,10 +126,9 @@ def _strata(
 ) -> _Strata:
     """The strata that the design means."""
     count = len(values)
-    if design != "sample":
-        if len(sample.areas) > 1:
-            raise InputError(f"The sample says that it was drawn in the strata {listed(sorted(sample.areas))}. To take "
-                             "it for another design would bias every figure. Choose “As the sample says”.")
+    if design != "sample" and len(sample.areas) > 1:
+        raise InputError(f"The sample says that it was drawn in the strata {listed(sorted(sample.areas))}. To take it "
+                         "for another design would bias every figure. Choose “As the sample says”.")
     if design == "random" and not sample.areas:
         return _Strata(np.full(count, WHOLE, object), {WHOLE: areas.total}, known)
     if design == "map":

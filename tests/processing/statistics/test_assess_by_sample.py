@@ -156,6 +156,12 @@ def test_interpretations_in_the_file_are_found_and_what_is_unanswered_is_said(tm
     assert "Cohen&#39;s kappa" in page and "ann – bob" in page and "points in conflict" in page
 
 
+def test_an_empty_layer_of_interpretations_leaves_what_was_typed_into_the_sample(tmp_path: Path, chart: Path) -> None:
+    sample = write_sample(tmp_path / "s.gpkg")
+    write_points(sample, "interpretations", [], [], {"point": np.empty(0, int), "label": np.empty(0, object)})
+    assert assess(tmp_path, map=chart, sample=sample).count == 200
+
+
 def test_labels_that_the_map_does_not_know(tmp_path: Path, chart: Path) -> None:
     rows, columns = places(mapped(), {1: 60, 2: 140})
     said = labels_of(rows, columns)

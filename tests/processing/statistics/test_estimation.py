@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from bitscape.processing.statistics.estimation import Answers, Estimate, estimate, single_units, unseen_share
 from bitscape.tests.processing.statistics.simulated_map import DESIGNS, coverage, landscape
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import beta
 
@@ -149,6 +151,24 @@ def test_users_accuracy_in_its_own_stratum_has_wilsons_interval() -> None:
     centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     assert (found.low, found.high) == pytest.approx(
         ((centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)), abs=0.01)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4), st.booleans())
+def test_estimates_lie_in_their_intervals_and_areas_add_up(seed: int, strata: int, classes: int, paired: bool) -> None:
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(2 * strata, 60))
+    of = np.concatenate([np.arange(strata), rng.integers(0, strata, count - strata)])
+    clusters = rng.integers(0, 8, count) if paired else np.full(count, -1)
+    mapped, reference = rng.integers(0, classes, (2, count))
+    found = estimate(Answers(of, rng.random(strata) + 0.01, clusters, mapped, reference, classes))
+    assert found.confusion.sum() == pytest.approx(1)
+    assert np.trace(found.confusion) == pytest.approx(found.overall.value)
+    assert sum(one.value for one in found.reference) == pytest.approx(1)
+    assert [one.value for one in found.mapped] == pytest.approx(found.confusion.sum(axis=1))
+    for one in (found.overall, *found.users, *found.producers, *found.f1, *found.iou, *found.mapped, *found.reference):
+        if one is not None and one.error is not None:
+            assert -1e-9 <= one.low <= one.value + 1e-9 and one.value - 1e-9 <= one.high <= 1 + 1e-9
+            assert np.isfinite([one.error, one.low, one.high]).all() and one.error >= 0
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
