@@ -22,7 +22,7 @@ from ..translation import tr
 from . import sources
 from .base import BitscapeAlgorithm
 from .dated_rasters import missing
-from .parameters import OptionalRasterFile, RasterFile
+from .parameters import RasterFile
 
 DESIGNS = ("sample", "random", "map")
 RASTERS = ("INPUT", "REFERENCE", "STRATA")
@@ -64,9 +64,9 @@ class AssessAccuracy(BitscapeAlgorithm):
         self.add(QgsProcessingParameterEnum("DESIGN", tr("How the sample was drawn"), designs, defaultValue=0),
                  tr("The fields stratum and stratum_area say it, or the raster of strata. Where there are neither, you "
                     "have to."))
-        self.add(OptionalRasterFile("STRATA", tr("Raster of the strata")),
+        self.add(RasterFile("STRATA", tr("Raster of the strata"), optional=True),
                  tr("If the sample has no strata of its own and they are not the map's classes."), advanced=True)
-        self.add(OptionalRasterFile("REFERENCE", tr("Reference raster")),
+        self.add(RasterFile("REFERENCE", tr("Reference raster"), optional=True),
                  tr("The truth at every pixel, instead of a sample. Classes correspond by name, else by number."))
         self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), [polygons],
                                                      optional=True),

@@ -28,8 +28,8 @@ RESOURCES = ROOT / "resources"
 GROUPS = {
     "setup": QT_TRANSLATE_NOOP("Bitscape", "Set-up"),
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
-    "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
     "accuracyandarea": QT_TRANSLATE_NOOP("Bitscape", "Accuracy and area"),
+    "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
 }
 
 

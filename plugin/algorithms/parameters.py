@@ -33,6 +33,20 @@ class RasterFiles(QgsProcessingParameterMultipleLayers):
         return value not in (None, "", [])
 
 
+class RasterFile(QgsProcessingParameterRasterLayer):
+    """One raster, as a layer or a path, that is not loaded in order to be checked, as above."""
+
+    def clone(self) -> RasterFile:
+        copy = RasterFile(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        optional = bool(self.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+        return optional or value not in (None, "", [])
+
+
 class OptionalRasterFiles(RasterFiles):
     """Several rasters, or none."""
 
@@ -42,39 +56,6 @@ class OptionalRasterFiles(RasterFiles):
 
     def clone(self) -> OptionalRasterFiles:
         copy = OptionalRasterFiles(self.name(), self.description())
-        copy.setFlags(self.flags())
-        copy.setHelp(self.help())
-        return copy
-
-    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
-        return True
-
-
-class RasterFile(QgsProcessingParameterRasterLayer):
-    """One raster, as a layer or path, that is not loaded in order to be checked (as ``RasterFiles``)."""
-
-    def __init__(self, name: str, description: str) -> None:
-        super().__init__(name, description)
-
-    def clone(self) -> RasterFile:
-        copy = RasterFile(self.name(), self.description())
-        copy.setFlags(self.flags())
-        copy.setHelp(self.help())
-        return copy
-
-    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
-        return value not in (None, "")
-
-
-class OptionalRasterFile(RasterFile):
-    """One raster, or none."""
-
-    def __init__(self, name: str, description: str) -> None:
-        super().__init__(name, description)
-        self.setFlags(self.flags() | QgsProcessingParameterDefinition.Flag.FlagOptional)
-
-    def clone(self) -> OptionalRasterFile:
-        copy = OptionalRasterFile(self.name(), self.description())
         copy.setFlags(self.flags())
         copy.setHelp(self.help())
         return copy

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ROW, PANEL = 0.55, 0.72
 """Inches of height for a class in a common drawing, and in one with an axis of its own."""
+LONGEST = 28
+"""Letters of a name that are drawn."""
 SHOWN = 20
 """Panels of so many classes are drawn, those of the largest areas."""
 
@@ -72,11 +74,16 @@ def _whisker(axes: Axes, height: float, one: Estimate | None, factor: float, col
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), list(names), color=INK)
+    axes.set_yticks(range(len(names)), [_plain(name) for name in names], color=INK)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _plain(name: str) -> str:
+    """A name from a file that is drawn as it stands: no formula, and not too long."""
+    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
 
 
 def _few_ticks() -> Any:

@@ -52,7 +52,9 @@ def sample_page(
         Section("The interpreters", _interpreters(people) if people else []),
         Section("How to read this, and how to cite it", [Text(text) for text in _reading(found)]),
     ]
-    lead = f"{headline}. In brackets and as whiskers: 95 % confidence intervals."
+    known = found.estimates.overall.low is not None
+    lead = f"{headline}. " + ("In brackets and as whiskers: 95 % confidence intervals." if known else
+                              "There are no confidence intervals.")
     return Page(f"Accuracy of {name}", lead, facts, sections, record)
 
 
@@ -139,11 +141,14 @@ def _confusion(found: SampleAssessment) -> list[Any]:
     rows = [[name, *(percent_or_dash(shares[row, column]) for column in columns), f"{100 * shares[row].sum():.2f}"]
             for row, name in enumerate(found.names)]
     rows.append(["Total", *(f"{100 * shares[:, column].sum():.2f}" for column in columns), "100.00"])
-    drawn = [Plot(
-        confusion(found.counts, found.names, "map", "reference", "Points by class of the map and of the reference"),
+    unmapped = int(found.counts.sum() - found.counts[columns].sum())
+    nowhere = f" Not shown: {unmapped} where the map has no data." if unmapped else ""
+    drawn = Plot(
+        confusion(found.counts[columns][:, columns], names, "map", "reference",
+                  "Points by class of the map and of the reference"),
         "Points, as counted; the shade is the share of the row. Counts depend on how many points were drawn in each "
-        "stratum: the shares of the area below do not.")]
-    return [*drawn, Table(["Map \\ reference, % of the area", *names, "Total"], rows,
+        f"stratum: the shares of the area below do not.{nowhere}")
+    return [drawn, Table(["Map \\ reference, % of the area", *names, "Total"], rows,
                           "Rows: what the map says; columns: what the sample found. The diagonal adds up to the "
                           "overall accuracy.")]
 
@@ -217,7 +222,8 @@ def _reading(found: SampleAssessment) -> list[str]:
 
 def _area_cell(found: SampleAssessment, index: int) -> str:
     one, on_ground = found.estimates.reference[index], found.areas.on_ground
-    return f"{amount(one.value * found.total, on_ground)}{BRACKET}{interval(one, found.total, on_ground)})"
+    around = "" if one.low is None else f"{BRACKET}{interval(one, found.total, on_ground)})"
+    return f"{amount(one.value * found.total, on_ground)}{around}"
 
 
 def percent_or_dash(share: float) -> str:

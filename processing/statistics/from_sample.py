@@ -156,7 +156,7 @@ def _strata(
     held = class_areas(raster, progress)
     lost = int((~known_stratum).sum())
     if lost:
-        warnings.append(f"{_points(lost)} in no stratum of {strata.name} and left out.")
+        warnings.append(f"{_points(lost)} in no stratum of {strata.name}: left out.")
     named = np.array([raster.name(value) for value in found.tolist()], object)
     return _Strata(named, _by_name(raster, held), known_stratum)
 
@@ -208,12 +208,12 @@ def _tell_places(
     inside: NDArray[np.bool_], known: NDArray[np.bool_], used: NDArray[np.bool_], warnings: list[str]
 ) -> None:
     """Points where the map says nothing."""
-    for lost, where in ((~inside, "outside the map"), (inside & ~known, "where it has no data")):
+    for lost, where in ((~inside, "outside the map"), (inside & ~known, "where the map has no data")):
         if count := int(lost.sum()):
             what = (f"counted in a row of their own, {NO_DATA}: the areas stay whole, the map is not right there"
                     if used[~known].any()
-                    else "left out: the figures are of the places the map covers")
-            warnings.append(f"{_points(count)} {where} and {what}.")
+                    else "left out, so the figures are of the places that the map covers")
+            warnings.append(f"{_points(count)} {where}: {what}.")
 
 
 def _tell_strata(listing: list[Stratum], answers: Answers, warnings: list[str]) -> None:

@@ -118,7 +118,7 @@ def test_strata_of_another_map_and_simple_random_samples(tmp_path: Path, chart: 
     assert named(result, "Change").area.low < true < named(result, "Change").area.high
     assert "(no data in the map)" in result.report.read_text(encoding="utf-8")
     simple = assess(tmp_path, map=chart, sample=sample, design="random")
-    assert any("left out: the figures are of the places the map covers" in line for line in simple.warnings)
+    assert any("left out, so the figures are of the places that the map covers" in line for line in simple.warnings)
     assert simple.count < result.count == 250
     assert any("does not say how its points were chosen" in line for line in simple.warnings)
 
