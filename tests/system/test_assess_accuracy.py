@@ -158,12 +158,8 @@ def test_what_cannot_be_assessed(qgis: Qgis, scene: Scene, out: Path, tmp_path: 
         ({"SAMPLE": far, "DESIGN": 1}, ("None of the 1 points of the sample lies on",)),
         ({"SAMPLE": other, "DESIGN": 1}, ("sample has forest", "change (1), no change (2)")),
         ({"SAMPLE": bare}, ("does not say how it was drawn", "Simple random")),
-        ({"SAMPLE": scene.sample, "DESIGN": 2}, ("Choose “As the sample says”",)),
-        ({"SAMPLE": scene.sample, "CLASS_FIELD": "kind"}, ("no field named kind",)),
-        ({"SAMPLE": scene.sample, "POSITIVE_CLASS": "water"}, ("There is no class water",)),
         ({"REFERENCE": real}, ("holds float32 numbers, not classes",)),
         ({"REFERENCE": tmp_path / "nowhere.tif"}, ("nowhere.tif does not exist",)),
-        ({"REFERENCE": scene.reference, "OUTPUT": tmp_path / "no" / "r.html"}, ("does not exist",)),
     ):
         said = qgis.fail("assessaccuracy", **{"INPUT": scene.map, "OUTPUT": out / "r.html", **values})
         for word in words:
