@@ -65,6 +65,8 @@ OPERATIONS: dict[str, Operation] = {
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
     "designsample": Operation("statistics.design", "design_sample", "DesignRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
+    "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
+    "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
 }
 
 

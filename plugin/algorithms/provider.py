@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QIcon
 from .. import settings
 from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
+from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .create_sample_data import CreateSampleData
@@ -18,8 +19,8 @@ from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
-    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, DesignSample,
-    ChangeMagnitude,
+    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude,
+    DesignSample, AssessAccuracy,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

@@ -72,6 +72,19 @@ def labels(
     return Labels(_export(layer, request, context), "", "")
 
 
+def file_behind(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+) -> str:
+    """The file that a feature source was read from, whatever has become of it in QGIS since; "" where there is none."""
+    value = parameters.get(name)
+    source = value.source if isinstance(value, QgsProcessingFeatureSourceDefinition) else value
+    layer: Optional[QgsVectorLayer] = algorithm.parameterAsVectorLayer({name: source}, name, context)
+    if layer is None or layer.providerType() != "ogr":
+        return ""
+    path = str(QgsProviderRegistry.instance().decodeUri("ogr", layer.source()).get("path") or "")
+    return "" if is_virtual(path) else absolute(path)
+
+
 def labels_and_classes(
     algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
 ) -> dict[str, Any]:

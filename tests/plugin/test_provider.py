@@ -46,6 +46,10 @@ PARAMETERS = {
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
+    "assessaccuracy": [
+        "INPUT", "SAMPLE", "CLASS_FIELD", "INTERPRETATIONS", "DESIGN", "STRATA", "REFERENCE", "AOI", "POSITIVE_CLASS",
+        "OUTPUT", "TABLE",
+    ],
 }
 
 
