@@ -57,6 +57,11 @@ class Sample:
     y: NDArray[np.float64]
     warnings: list[str]
 
+    def take(self, which: NDArray[Any]) -> Sample:
+        """Some of the rows (indices or a mask)."""
+        return Sample(self.codes[which], self.classes[which], self.features[which], self.x[which], self.y[which],
+                      self.warnings)
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -88,7 +93,7 @@ def sample_labels(
     warnings = list(labels.warnings)
     pixels = _pixels(tiles.grid, labels, np.random.default_rng(seed), warnings, progress)
     pixels = _each_once(pixels, labels, tiles.grid.width, warnings)
-    codes = _read_codes(tiles, pixels, threads, progress, {} if known is None else known)
+    codes = read_codes(tiles, pixels, threads, progress, known)
     valid = codes[:, 0] != CODE_NODATA
     lost = int((~valid).sum())
     if lost:
@@ -207,10 +212,11 @@ def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) 
     return pixels.take(first[~disputed])
 
 
-def _read_codes(
-    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes
+def read_codes(
+    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes | None = None
 ) -> NDArray[np.int8]:
-    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one not yet known is read once."""
+    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one not yet ``known`` is read once."""
+    known = {} if known is None else known
     positions = (pixels.rows * tiles.grid.width + pixels.columns).tolist()
     unread = np.array([index for index, position in enumerate(positions) if position not in known], np.int64)
     if len(unread):

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ..compression.tiles import Tiles
 from ..errors import InputError, LabelError
-from ..executors import open_executor
 from ..grids.area import read_area
 from ..operations import Request, Result
 from ..progress import Progress
 from ..provenance import provenance
-from .crossvalidation import DEFAULT_C, Fit, Nested, Problem, fit_chosen, nested
-from .figures import Validation, validation_of
+from .crossvalidation import DEFAULT_C
+from .figures import Validation
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import only_inside, read_labels
+from .lesson import fit_codes, problem_of, validate
 from .model import BasisReference, Model, save_model
 from .sampling import Sample, sample_labels
 
@@ -156,47 +154,6 @@ def only_present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[
     classes = np.searchsorted(present, sample.classes).astype(np.int64)
     kept = Sample(sample.codes, classes, sample.features, sample.x, sample.y, sample.warnings)
     return kept, tuple(names[index] for index in present)
-
-
-def problem_of(
-    sample: Sample, total: int, positive: int | None, balanced: bool, deviation: Sequence[float]
-) -> Problem:
-    """The learning problem; of two classes the positive one is number 1.
-
-    Codes are divided by their ``deviation`` over the whole area, not over the labels: so a few clicks decide where the
-    classes differ, but not what counts as a large difference.
-    """
-    classes = sample.classes if positive != 0 else 1 - sample.classes
-    return Problem(sample.codes / np.array(deviation), classes, total, balanced, rescale=False)
-
-
-def fit_codes(problem: Problem, inner: NDArray[np.int64] | None, deviation: Sequence[float]) -> Fit:
-    """The model, for codes, of a problem that ``problem_of`` made; ``inner`` (rows,) as ``inner_folds`` gives them."""
-    found = fit_chosen(problem, inner)
-    return found._replace(weights=found.weights / np.array(deviation))
-
-
-def validate(
-    problem: Problem, sample: Sample, folds: Folds | str, positive: int | None, seed: int, threads: int,
-    warnings: list[str], progress: Progress,
-) -> tuple[Validation | None, str, Nested | None]:
-    """Figures of nested cross-validation on the folds and what they are made of, or None and the reason."""
-    if isinstance(folds, str):
-        return None, folds, None
-    numbers = folds.numbers
-    inner = [
-        inner_folds(problem.classes[numbers != fold], sample.features[numbers != fold], seed)
-        for fold in range(folds.count)
-    ]
-    without = sum(one is None for one in inner)
-    if without:
-        where = "spatial" if folds.block_size else "random"
-        warnings.append(f"too few labels to choose C in {without} of {folds.count} folds of the {where} validation: "
-                        f"C = {DEFAULT_C:g} there")
-    with open_executor(threads) as executor:
-        held_out = nested(problem, numbers, inner, executor, progress)
-    predicted = 1 - held_out.predicted if positive == 0 else held_out.predicted
-    return validation_of(sample.classes, predicted, numbers, problem.total, positive), "", held_out
 
 
 def _tell(model: Model, progress: Progress) -> None:
