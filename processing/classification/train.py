@@ -18,18 +18,24 @@ from .crossvalidation import DEFAULT_C
 from .figures import Validation
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import only_inside, read_labels
-from .lesson import fit_codes, problem_of, validate
+from .lesson import Lesson, fit_codes, problem_of, validate
 from .model import BasisReference, Model, save_model
 from .sampling import Sample, sample_labels
+from .training_report import Evidence, Training, save_with_report
 
 NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative", "false", "no", "none", "0"}
 """Names, without spaces, "-" and "_", of the class that is not the one looked for."""
+
+WITH_REPORT = 0.35
+"""How much of the progress is training's, where a report is made too."""
 
 
 class TrainRequest(Request):
     """What to train on and how. ``block_size``: CRS units, 0 chooses one. ``label_crs`` is for files without a CRS.
 
     ``aoi`` is a file of polygons outside of which no label trains or counts; ``aoi_crs`` as ``label_crs``.
+    ``report``: a page about the training, written with the model. It alone uses ``embeddings``, the rasters the tiles
+    were made from in their order, and ``validation``, a random sample with its interpretations.
     """
 
     tiles: Path
@@ -45,6 +51,11 @@ class TrainRequest(Request):
     aoi: Path | None = None
     aoi_layer: str = ""
     aoi_crs: str = ""
+    report: Path | None = None
+    embeddings: list[str] = Field(default=[], max_length=50)
+    validation: Path | None = None
+    validation_layer: str = ""
+    validation_crs: str = ""
     threads: int = Field(0, ge=0)
 
 
@@ -52,6 +63,7 @@ class TrainResult(Result):
     """The model's path and figures; a validation that is None has its reason beside it."""
 
     model: Path
+    report: Path | None
     classes: list[str]
     positive_class: str | None
     counts: dict[str, int]
@@ -69,11 +81,13 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
     Raises LabelError where the labels cannot train, InputError where the tiles cannot be read.
     """
-    inputs = [request.tiles, request.labels, *([request.aoi] if request.aoi else [])]
-    if request.model.resolve() in {path.resolve() for path in inputs}:
-        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    inputs = _inputs(request)
     tiles = Tiles.open(request.tiles)
-    with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
+    evidence = None if request.report is None else Evidence.open(
+        request.report, request.embeddings, request.validation, request.validation_layer, request.validation_crs,
+        request.class_field, tiles)
+    part = 1.0 if evidence is None else WITH_REPORT
+    with progress.stage(0.0, 0.3 * part, "Reading labels and their pixels"):
         labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
         if request.aoi is not None:
             labels = only_inside(labels, read_area(request.aoi, request.aoi_layer, tiles.grid.crs, request.aoi_crs))
@@ -88,18 +102,18 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
     warnings = list(sample.warnings)
     rows = Rows(sample.classes, sample.features, names)
-    with progress.stage(0.3, 0.6, "Validating with random folds"):
+    with progress.stage(0.3 * part, 0.6 * part, "Validating with random folds"):
         folds = random_folds(rows, request.seed)
-        random, random_reason, _ = validate(
+        random, random_reason, at_random = validate(
             problem, sample, folds, positive, request.seed, request.threads, warnings, progress)
-    with progress.stage(0.6, 0.9, "Validating in new places"):
+    with progress.stage(0.6 * part, 0.9 * part, "Validating in new places"):
         pixel = min(tiles.grid.pixel_size)
         blocks = block_folds(rows, sample.x, sample.y, request.block_size, pixel, request.seed)
-        spatial, spatial_reason, _ = validate(
+        spatial, spatial_reason, in_places = validate(
             problem, sample, blocks, positive, request.seed, request.threads, warnings, progress)
     block_size = blocks.block_size if isinstance(blocks, Folds) else request.block_size or None
 
-    with progress.stage(0.9, 1.0, "Training on all labels"):
+    with progress.stage(0.9 * part, part, "Training on all labels"):
         inner = inner_folds(problem.classes, sample.features, request.seed)
         if inner is None:
             warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so "
@@ -115,13 +129,33 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
                 "trainclassifier", request.model_dump(mode="json"), inputs,
                 tiles.basis.licences, tiles.basis.attributions),
         )
-        save_model(model, request.model, progress)
+        if request.report is None:
+            save_model(model, request.model, progress)
+    if request.report is not None and evidence is not None:
+        training = Training(
+            labels=request.labels, tiles=tiles, lesson=Lesson(sample, names, positive, problem), model=model,
+            folds=(folds, blocks), nested=(at_random, in_places), block_size=request.block_size, seed=request.seed,
+            threads=request.threads)
+        with progress.stage(part, 1.0, "Making the report"):
+            save_with_report(training, evidence, request.model, request.report, progress)
     _tell(model, progress)
     return TrainResult(
-        model=request.model, classes=model.classes, positive_class=model.positive_class, counts=counts, random=random,
-        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, c=found.c,
-        warnings=warnings,
+        model=request.model, report=request.report, classes=model.classes, positive_class=model.positive_class,
+        counts=counts, random=random, spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason,
+        block_size=block_size, c=found.c, warnings=warnings,
     )
+
+
+def _inputs(request: TrainRequest) -> list[str | Path]:
+    """The files that are read. Raises InputError if an output would overwrite one of them, or the other output."""
+    others = [path for path in (request.aoi, request.validation) if path is not None]
+    inputs: list[str | Path] = [request.tiles, request.labels, *others, *request.embeddings]
+    used = {Path(path).resolve() for path in inputs}
+    if request.model.resolve() in used:
+        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    if request.report is not None and request.report.resolve() in {*used, request.model.resolve()}:
+        raise InputError("The report would overwrite an input or the model. Choose another name.")
+    return inputs
 
 
 def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
