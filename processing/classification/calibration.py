@@ -277,8 +277,8 @@ def _bin(found: _Points, which: NDArray[np.bool_]) -> Bin:
     n = float(weight.sum() ** 2 / np.sum(weight**2))
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     reach = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return Bin(float(np.average(found.score[which], weights=weight)), share, float(max(0.0, middle - reach)),
-               float(min(1.0, middle + reach)), int(which.sum()))
+    low, high = min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))
+    return Bin(float(np.average(found.score[which], weights=weight)), share, float(low), float(high), int(which.sum()))
 
 
 def _positions(tiles: Tiles, sample: Sample) -> NDArray[np.int64]:

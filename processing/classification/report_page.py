@@ -23,6 +23,7 @@ from .model import Model
 from .prevalence import PrecisionAt, precision_at
 
 PREVALENCES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+GAP = "\N{NO-BREAK SPACE}"
 MOST_CELLS = 320
 """Weights in a table, and classes times folds, beyond which nobody reads it."""
 
@@ -86,12 +87,13 @@ def _facts(found: Findings) -> list[tuple[str, str]]:
     model = found.model
     facts = [("Labelled pixels", f"{sum(model.counts.values()):,}")]
     for name, one in zip(("random folds", "new places"), found.validations, strict=True):
-        facts.append((f"F1 {found.what}, {name}", "too few labels" if one is None else _spread(one.f1, one.f1_std)))
+        value = f"{one.f1:.2f}{GAP}±{GAP}{one.f1_std:.2f}" if one else "too few labels"
+        facts.append((f"F1 {found.what}, {name}", value))
     best = model.spatial or model.random
     if best and found.lesson.positive is not None:
         rare = precision_at(best, found.lesson.positive, 0.01)
         facts.append((f"Precision where {model.positive_class} is 1 % of the map",
-                      f"{rare.precision:.2f}, at least {rare.at_least:.2f}"))
+                      f"{rare.precision:.2f}, at least{GAP}{rare.at_least:.2f}"))
     facts.append(("Bytes per pixel", f"{found.tiles.count}"))
     return facts
 
@@ -178,12 +180,12 @@ def _rarer(found: Findings) -> list[Part]:
         None if one is None else [precision_at(one, positive, share) for share in PREVALENCES]
         for one in found.validations]
     share = found.model.counts[name or ""] / sum(found.model.counts.values())
-    rows = [[f"{100 * prevalence:g} %", *(
+    rows = [[f"{100 * prevalence:g}{GAP}%", *(
         f"{curve[index].precision:.3f}, at least {curve[index].at_least:.3f}" if curve else "–" for curve in curves
     )] for index, prevalence in enumerate(PREVALENCES)]
     return [
-        Text(f"Of the labelled pixels {share:.0%} are {name}. On a map it may be 1 %: then there are far more places "
-             "that can raise a false alarm, and the same model is wrong more often when it says it has found "
+        Text(f"Of the labelled pixels {_percent(share)} are {name}. On a map it may be 1 %: then there are far more "
+             "places that can raise a false alarm, and the same model is wrong more often when it says it has found "
              "something. Recall does not change."),
         Plot(plots.prevalence(curves)),
         Table([f"Share of the map that is {name}", "Precision, random folds", "Precision, new places"], rows,
@@ -221,11 +223,13 @@ def _feature_sets(found: Findings) -> list[Part]:
                                                                   (one.spatial, own.spatial))),
     ] for one in sets]
     parts.append(Table(
-        ["Features", "Numbers", "Bytes per pixel", "F1, random folds", "F1, new places", "Against these tiles, random",
+        ["Features", "Dimensions", "Bytes per pixel", "F1, random folds", "F1, new places",
+         "Against these tiles, random",
          "Against these tiles, new places"], rows,
         "The same labels, folds and choice of C for all; only the features differ. Components cost one byte each, "
         "dimensions what they take in the rasters before file compression; a difference of all dimensions needs both "
         "rasters. The last two columns are the mean ± standard deviation of the differences fold by fold."))
+    parts.append(Text(_in_short(sets, own)))
     parts.append(Plot(plots.feature_sets(sets), "Error bars: standard deviation over folds. Where they overlap widely, "
                       "so many labels cannot tell the sets apart."))
     if not found.with_rasters:
@@ -240,11 +244,23 @@ def _feature_sets(found: Findings) -> list[Part]:
     return parts
 
 
+def _in_short(sets: list[Compared], own: Compared) -> str:
+    """What more bytes of the tiles' own dates bring."""
+    same = [one for one in sets if one.kind == own.kind]
+    said = []
+    for name, values in (("in random folds", [one.random for one in same]),
+                         ("in new places", [one.spatial for one in same])):
+        steps = [f"{value.f1:.3f} with {one.bytes}" for one, value in zip(same, values, strict=True) if value]
+        if steps:
+            said.append(f"{name} {', '.join(steps)}")
+    return f"Of the {own.kind}, F1 by bytes per pixel: {'; '.join(said)}."
+
+
 def _against(one: Validation | None, base: Validation | None) -> str:
     if one is None or base is None:
         return "–"
     gaps = [now["f1"] - then["f1"] for now, then in zip(one.per_fold, base.per_fold, strict=True)]
-    return f"{np.mean(gaps):+.3f} ± {np.std(gaps):.3f}"
+    return f"{np.mean(gaps):+.3f}{GAP}±{GAP}{np.std(gaps):.3f}".replace("-", "−")
 
 
 def _calibration(found: Findings) -> list[Part]:
@@ -254,7 +270,7 @@ def _calibration(found: Findings) -> list[Part]:
     if isinstance(done, str):
         return [Text(f"No calibration: {done}."), Text(HOW_TO_GET_ONE)]
     what = f"the score of {done.of}" if done.of else "the score of the predicted class"
-    against = f"{done.brier_of_rate:.3f} by always saying {done.rate:.1%}"
+    against = f"{done.brier_of_rate:.3f} by always saying {_percent(done.rate, 1)}"
     strata = f" in {done.strata} strata, each weighing what its stratum's area says" if done.strata > 1 else ""
     return [
         Warnings([_sentence(line) for line in done.warnings]),
@@ -284,10 +300,10 @@ def _folds(found: Findings) -> list[Part]:
             tested = found.lesson.sample.classes[folds.numbers == fold]
             held = np.bincount(tested, minlength=len(found.model.classes))
             counts = [", ".join(str(count) for count in held)] if len(held) * one.folds <= MOST_CELLS else []
-            rows.append([f"{title}, {fold + 1}", str(len(tested)), *counts,
+            rows.append([f"Fold {fold + 1}", str(len(tested)), *counts,
                          *(f"{figures[measure]:.3f}" for measure in MEASURES)])
         classes = ["of " + ", ".join(found.model.classes)] if len(rows[0]) > 2 + len(MEASURES) else []
-        parts.append(Table(["Fold", "Pixels", *classes, "F1", "Precision", "Recall", "Accuracy"], rows))
+        parts.append(Table([title, "Pixels", *classes, "F1", "Precision", "Recall", "Accuracy"], rows))
     return parts or _reasons(found)
 
 
@@ -300,7 +316,7 @@ def _model(found: Findings) -> list[Part]:
         ["Sharpness", f"{model.sharpness:.4g}"],
         ["Class weights", model.class_weights],
         ["Basis of the tiles", model.basis.fingerprint],
-        ["Variance in the components", f"{sum(basis.explained_variance):.1%}"],
+        ["Variance in the components", _percent(sum(basis.explained_variance), 1)],
     ], "C is the strength of regularisation, chosen by cross-validation for the simplest model within one standard "
        "error of the best. Sharpness is the factor that spreads the score over its scale again; it changes no order of "
        "places and no decision at one half.")]
@@ -311,8 +327,8 @@ def _model(found: Findings) -> list[Part]:
                           f"(orange, hatched) towards {model.positive_class}, downwards (blue, dotted) "
                           f"towards {other}."))
     elif not model.positive_class and importance.size <= MOST_CELLS:
-        rows = [[f"{index + 1} ({share:.1%} of the variance)", *(f"{value:+.2f}" for value in importance[:, index])]
-                for index, share in enumerate(basis.explained_variance)]
+        rows = [[f"{index} ({_percent(share, 1)} of the variance)", *(f"{value:+.2f}" for value in column)]
+                for index, (share, column) in enumerate(zip(basis.explained_variance, importance.T, strict=True), 1)]
         parts.append(Table(["Component", *model.classes], rows,
                            "Weight times the component's deviation over the area: its pull towards each class."))
     else:
@@ -336,7 +352,7 @@ def _embeddings(found: Findings) -> list[Part]:
 
 def _sources(found: Findings) -> list[Part]:
     basis, total = found.tiles.basis, sum(found.model.counts.values())
-    labels = [[name, f"{count:,}", f"{count / total:.1%}",
+    labels = [[name, f"{count:,}", _percent(count / total, 1),
                f"{len(np.unique(found.lesson.sample.features[found.lesson.sample.classes == number])):,}"]
               for number, (name, count) in enumerate(found.model.counts.items())]
     rasters = [[source.name, source.date, source.product, source.licence or "not stated", source.attribution or "–"]
@@ -354,11 +370,15 @@ def _reasons(found: Findings) -> list[Part]:
 
 
 def _spread(value: float, deviation: float) -> str:
-    return f"{value:.3f} ± {deviation:.3f}"
+    return f"{value:.3f}{GAP}±{GAP}{deviation:.3f}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f}{GAP}%"
 
 
 def _interval(figure: Figure) -> str:
-    return f"{figure.low:.3f} – {figure.high:.3f}"
+    return f"{figure.low:.3f}{GAP}–{GAP}{figure.high:.3f}"
 
 
 def _sentence(line: str) -> str:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 PALETTE = (ORANGE, BLUE, *OTHERS)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-HATCHES = ("//", "", "..", "xx", "\\\\")
+RISING, DOTTED = "//", ".."
+"""Hatches of the class that is looked for, and of the other."""
 MOST_CURVES = 6
 """Classes whose curves are drawn in one plot; more cannot be told apart."""
-SCORE_BINS = [index / 20 for index in range(21)]
+SCORE_BINS = np.linspace(0, 1, 21)
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,15 @@ class Look:
     line: str
     marker: str
     face: str
+    size: float
+
+    @property
+    def line_marks(self) -> dict[str, Any]:
+        """Line and marks for matplotlib."""
+        return {"color": self.colour, "ls": self.line, "marker": self.marker, "mfc": self.face, "ms": self.size}
 
 
-LOOKS = (Look("random folds", GREY, "--", "o", "white"), Look("new places", INK, "-", "s", INK))
+LOOKS = (Look("random folds", GREY, "--", "o", "white", 10), Look("new places", INK, "-", "s", INK, 5.5))
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,11 @@ def precision_recall(held: Sequence[Held | None], names: Sequence[str], positive
             axis.plot(recall, precision, color=look.colour, ls=look.line, lw=1.8, drawstyle="steps-post",
                       label=f"{look.name}: average precision {mean:.3f}")
             half = min(int(np.searchsorted(thresholds, 0.5)), len(thresholds))
-            axis.plot(recall[half], precision[half], look.marker, color=look.colour, mfc=look.face, ms=8, mew=1.6)
+            axis.plot(recall[half], precision[half], **look.line_marks, mew=1.6)
         share = float(np.mean(there[0][1].truth == positive))
         axis.axhline(share, color=GREY, ls=":", lw=1.2, label=f"guessing: {share:.3f}, their share of the labels")
         _finish_curves([axis], [""])
-        axis.legend(loc="lower left")
+        axis.legend(loc="lower left", frameon=False)
         return svg(drawn, "Precision against recall of held-out labels; the marks are at a score of one half")
     drawn, axes = figure(columns=len(there), width=4.9 * len(there) + 0.4, height=5.2)
     for axis, (_, one) in zip(axes, there, strict=True):
@@ -92,7 +99,7 @@ def precision_recall(held: Sequence[Held | None], names: Sequence[str], positive
             precision, recall, _ = precision_recall_curve(one.truth == number, one.scores[:, number])
             axis.plot(recall, precision, color=PALETTE[number % len(PALETTE)], ls=LINES[number % len(LINES)], lw=1.8,
                       drawstyle="steps-post", label=f"{plain(names[number], 22)}: {means[number]:.3f}")
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, title="average precision")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, title="average precision", frameon=False)
     _finish_curves(axes, [look.name[0].upper() + look.name[1:] for look, _ in there])
     return svg(drawn, "Precision against recall of held-out labels, a curve for each class")
 
@@ -112,14 +119,14 @@ def score_histograms(held: Sequence[Held | None], names: Sequence[str], positive
         for axis, (look, one) in zip(axes, there, strict=True):
             for number in (1 - positive, positive):
                 colour = ORANGE if number == positive else BLUE
-                axis.hist(one.scores[one.truth == number, 0], SCORE_BINS, facecolor=colour + "55", edgecolor=colour,
-                          histtype="stepfilled", lw=1.5, hatch=HATCHES[0] if number == positive else HATCHES[2],
-                          label=plain(names[number]))
+                counts = np.histogram(one.scores[one.truth == number, 0], SCORE_BINS)[0]
+                axis.stairs(counts, SCORE_BINS, fill=True, facecolor=colour + "44", edgecolor=colour, lw=1.5,
+                            hatch=RISING if number == positive else DOTTED, label=f"labelled {plain(names[number])}")
             axis.axvline(0.5, color=INK, lw=1)
             axis.set(title=look.name[0].upper() + look.name[1:], xlabel=f"held-out score of {plain(names[positive])}",
                      xlim=(0, 1))
         axes[0].set_ylabel("labelled pixels")
-        axes[0].legend(loc="upper center", title="label")
+        _legend_below(axes[0])
         _same_height(axes)
         return svg(drawn, "Held-out scores by class; the line is at one half")
     shown = list(range(min(len(names), 9)))
@@ -128,8 +135,8 @@ def score_histograms(held: Sequence[Held | None], names: Sequence[str], positive
     drawn, axes = figure(columns, rows, width=3.2 * columns + 0.4, height=2.4 * rows + 0.3)
     for number, axis in zip(shown, axes):
         for look, one in there:
-            axis.hist(one.scores[one.truth == number, number], SCORE_BINS, histtype="step", color=look.colour,
-                      ls=look.line, lw=1.6, label=look.name)
+            counts = np.histogram(one.scores[one.truth == number, number], SCORE_BINS)[0]
+            axis.stairs(counts, SCORE_BINS, color=look.colour, ls=look.line, lw=1.6, label=look.name)
         axis.set(title=plain(names[number]), xlim=(0, 1))
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
@@ -137,7 +144,7 @@ def score_histograms(held: Sequence[Held | None], names: Sequence[str], positive
         axis.set_xlabel("score of the labelled class")
     for axis in axes[::columns]:
         axis.set_ylabel("pixels")
-    axes[0].legend(loc="upper left", fontsize=8)
+    _legend_below(axes[0])
     return svg(drawn, "Held-out scores that labelled pixels got for the class of their label, by class")
 
 
@@ -151,15 +158,14 @@ def prevalence(curves: Sequence[list[PrecisionAt] | None]) -> str:
         shares = [100 * one.prevalence for one in curve]
         said, least = [one.precision for one in curve], [one.at_least for one in curve]
         axis.fill_between(shares, least, said, color=look.colour, alpha=0.15, lw=0)
-        axis.plot(shares, said, color=look.colour, ls=look.line, marker=look.marker, mfc=look.face, lw=1.8, ms=6,
-                  label=f"{look.name}: as the labels suggest")
+        axis.plot(shares, said, **look.line_marks, lw=1.8, label=f"{look.name}: as the labels suggest")
         axis.plot(shares, least, color=look.colour, ls=look.line, lw=0.9, label=f"{look.name}: at least, 95 % sure")
     axis.set_xscale("log")
     ticks = [0.1, 0.5, 1, 2, 5, 10, 20, 50]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set(ylim=(0, 1.04), xlabel="share of the map that is of the class (%)", ylabel="precision on the map")
-    axis.legend(loc="lower right", fontsize=9)
+    axis.legend(loc="lower right", fontsize=9, frameon=False)
     return svg(drawn, "Precision on a map where the class is rarer than among the labels")
 
 
@@ -176,7 +182,7 @@ def learning(curve: LearningCurve) -> str:
     if len(curve.clicks) > 1:
         axis.tick_params("x", rotation=0 if len(curve.clicks) < 9 else 40)
     axis.set(ylim=(0, 1.04), xlabel="labels, in random order", ylabel="F1 on held-out labels")
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower right", frameon=False)
     return svg(drawn, "F1 on held-out labels after more and more labels")
 
 
@@ -192,7 +198,8 @@ def feature_sets(sets: Sequence[Compared]) -> str:
                       if one.kind == kind and (found := (one.random, one.spatial)[number]) is not None]
             if points:
                 colour = PALETTE[place % len(PALETTE)]
-                look = Look(kind, colour, "-", MARKERS[place % len(MARKERS)], colour if place % 2 == 0 else "white")
+                face = colour if place % 2 == 0 else "white"
+                look = Look(plain(kind, 44), colour, "-", MARKERS[place % len(MARKERS)], face, 6.5)
                 _error_line(axis, [x for x, _ in points], [y for _, y in points], look)
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -200,8 +207,7 @@ def feature_sets(sets: Sequence[Compared]) -> str:
         name = LOOKS[number].name
         axis.set(ylim=(0, 1.04), xlabel="bytes per pixel", title=name[0].upper() + name[1:])
     axes[0].set_ylabel("F1 on held-out labels")
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, [plain(label, 44) for label in labels], loc="outside lower center", ncols=2)
+    _legend_below(axes[0])
     return svg(drawn, "F1 on held-out labels against bytes per pixel, for several sets of features")
 
 
@@ -211,11 +217,11 @@ def reliability(found: Calibration) -> str:
     axis.get_gridspec().set_height_ratios([3, 1])  # type: ignore[union-attr]
     axis.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="a score that is a probability")
     x, y = [one.score for one in found.bins], [one.share for one in found.bins]
-    reach = [[one.share - one.low for one in found.bins], [one.high - one.share for one in found.bins]]
+    reach: Any = [[one.share - one.low for one in found.bins], [one.high - one.share for one in found.bins]]
     axis.errorbar(x, y, reach, color=INK, marker="s", ms=6, lw=1.6, elinewidth=1.2, capsize=3, label="the sample")
     what = f"share that is {plain(found.of)}" if found.of else "share that is the predicted class"
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), ylabel=what)
-    axis.legend(loc="upper left")
+    axis.legend(loc="upper left", frameon=False)
     places = [min(int(one.score * BINS), BINS - 1) / BINS + 0.5 / BINS for one in found.bins]
     bars = below.bar(places, [one.points for one in found.bins], 0.9 / BINS, color=GREY)
     below.bar_label(bars, fontsize=8, padding=1)
@@ -233,10 +239,10 @@ def weights(importance: NDArray[np.float64], variance: Sequence[float], names: S
     colours = [ORANGE if value > 0 else BLUE for value in values]
     bars = axis.bar(range(1, count + 1), values, color=colours)
     for bar, value in zip(bars, values, strict=True):
-        bar.set_hatch(HATCHES[0] if value > 0 else HATCHES[2])
+        bar.set_hatch(RISING if value > 0 else DOTTED)
         bar.set_edgecolor("white")
     axis.axhline(0, color=INK, lw=1)
-    labels = [f"{index}\n{share:.0%}" for index, share in enumerate(variance, 1)]
+    labels = [f"{index}\n{100 * share:.0f} %" for index, share in enumerate(variance, 1)]
     axis.set_xticks(range(1, count + 1), labels, fontsize=10 if count <= 12 else 7)
     axis.set(xlabel="component, and its share of the variance", ylabel=f"pull towards {plain(names[0])}")
     return svg(drawn, "Weight of each component times its deviation over the area")
@@ -246,8 +252,13 @@ def _error_line(axis: Axes, x: list[float], spreads: list[tuple[float, float]], 
     """Means with their deviation, which stops at 0 and 1 as F1 does."""
     y, deviation = (np.array(values) for values in zip(*spreads, strict=True))
     reach: Any = [np.minimum(deviation, y), np.minimum(deviation, 1 - y)]
-    axis.errorbar(x, y, reach, color=look.colour, ls=look.line, marker=look.marker, mfc=look.face, ms=6.5, lw=1.6,
-                  elinewidth=1, capsize=3, label=look.name)
+    axis.errorbar(x, y, reach, **look.line_marks, lw=1.6, elinewidth=1, capsize=3, label=look.name)
+
+
+def _legend_below(axis: Axes) -> None:
+    """One legend for all axes of a figure, where it covers none of them."""
+    handles, labels = axis.get_legend_handles_labels()
+    axis.figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
 
 
 def _same_height(axes: Sequence[Axes]) -> None:
