@@ -25,7 +25,7 @@ from .prevalence import PrecisionAt, precision_at
 PREVALENCES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 GAP = "\N{NO-BREAK SPACE}"
 MOST_CELLS = 320
-"""Weights in a table, and classes times folds, beyond which nobody reads it."""
+"""Weights in a table beyond which nobody reads it."""
 
 
 @dataclass(frozen=True)
@@ -215,17 +215,16 @@ def _feature_sets(found: Findings) -> list[Part]:
     if not (own.random or own.spatial):
         return _reasons(found)
     rows = [[
-        f"{one.kind}: {'all dimensions' if one.components is None else f'{one.components} components'}"
-        f"{' (these tiles)' if one.own else ''}",
-        f"{one.dimensions:,}", f"{one.bytes:,}",
+        one.kind,
+        f"all {one.dimensions:,}{GAP}dimensions" if one.components is None else f"{one.components}{GAP}components",
+        f"{one.bytes:,}",
         *(_spread(now.f1, now.f1_std) if now else "–" for now in (one.random, one.spatial)),
-        *("" if one.own else _against(now, base) for now, base in ((one.random, own.random),
+        *("these tiles" if one.own else _against(now, base) for now, base in ((one.random, own.random),
                                                                   (one.spatial, own.spatial))),
     ] for one in sets]
     parts.append(Table(
-        ["Features", "Dimensions", "Bytes per pixel", "F1, random folds", "F1, new places",
-         "Against these tiles, random",
-         "Against these tiles, new places"], rows,
+        ["Features", "Kept", "Bytes per pixel", "F1, random folds", "F1, new places",
+         "Against these tiles, random", "Against these tiles, new places"], rows,
         "The same labels, folds and choice of C for all; only the features differ. Components cost one byte each, "
         "dimensions what they take in the rasters before file compression; a difference of all dimensions needs both "
         "rasters. The last two columns are the mean ± standard deviation of the differences fold by fold."))
@@ -238,9 +237,10 @@ def _feature_sets(found: Findings) -> list[Part]:
                           f"both dates side by side would bring, give the rasters they were made from as "
                           f"EMBEDDINGS: {names}."))
     elif len(found.tiles.dates) > 1:
-        parts.append(Text("One date knows what a place is, not whether it has become so: that it does well on change "
-                          "would mean that the labelled changes all end in, or begin with, the same kind of place. "
-                          "Seasons are in every date; only what differs between years can be change."))
+        parts.append(Text("One date knows what a place is, not whether it has become so. Where one date does as well "
+                          "as the difference, the labels are of kinds of places rather than of changes, or all changes "
+                          "begin or end in the same kind of place. Seasons are in every date: only what lasts from one "
+                          "year to another is change."))
     return parts
 
 
@@ -283,11 +283,19 @@ def _calibration(found: Findings) -> list[Part]:
             ["Brier score (0 is best)", f"{done.brier.value:.3f}", _interval(done.brier), against],
             ["Expected calibration error", f"{done.error:.3f}", "–",
              f"{done.chance_error:.3f} if the score were a probability, by chance on so few points"],
-            *([f"{name} at a score of ½", f"{one.value:.3f}", _interval(one), "held-out labels, above"]
+            *([f"{name} at a score of ½", f"{one.value:.3f}", _interval(one), _among_labels(found, name.lower())]
               for name, one in (("Precision", done.precision), ("Recall", done.recall), ("F1", done.f1))),
         ], "Intervals: percentiles of 1,000 bootstrap samples, drawn within strata and by whole clusters."
            + ("" if done.of else " Precision, recall and F1 are averaged over the classes.")),
     ]
+
+
+def _among_labels(found: Findings, measure: str) -> str:
+    """What held-out labels had promised."""
+    random, spatial = found.validations
+    said = [f"{getattr(one, measure):.3f} {where}" for one, where in ((random, "in random folds"),
+                                                                     (spatial, "in new places")) if one]
+    return f"among labels {', '.join(said)}" if said else "–"
 
 
 def _folds(found: Findings) -> list[Part]:
@@ -299,7 +307,7 @@ def _folds(found: Findings) -> list[Part]:
         for fold, figures in enumerate(one.per_fold):
             tested = found.lesson.sample.classes[folds.numbers == fold]
             held = np.bincount(tested, minlength=len(found.model.classes))
-            counts = [", ".join(str(count) for count in held)] if len(held) * one.folds <= MOST_CELLS else []
+            counts = [", ".join(str(count) for count in held)] if len(held) <= 4 else []
             rows.append([f"Fold {fold + 1}", str(len(tested)), *counts,
                          *(f"{figures[measure]:.3f}" for measure in MEASURES)])
         classes = ["of " + ", ".join(found.model.classes)] if len(rows[0]) > 2 + len(MEASURES) else []
@@ -378,7 +386,7 @@ def _percent(share: float, digits: int = 0) -> str:
 
 
 def _interval(figure: Figure) -> str:
-    return f"{figure.low:.3f}{GAP}–{GAP}{figure.high:.3f}"
+    return f"{figure.low:.3f}{GAP}to{GAP}{figure.high:.3f}"
 
 
 def _sentence(line: str) -> str:

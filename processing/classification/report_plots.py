@@ -61,8 +61,9 @@ class Held:
 def confusions(validations: Sequence[Validation | None], names: Sequence[str]) -> str:
     """Held-out predictions against labels, random folds and new places side by side."""
     there = [(look, one) for look, one in zip(LOOKS, validations, strict=True) if one is not None]
-    side = min(7.5, 2.4 + 0.5 * len(names) + 0.06 * max(len(name) for name in names))
-    drawn, axes = figure(columns=len(there), width=min(13.0, (side + 0.7) * len(there)), height=side)
+    side, letters = max(2.2, 0.5 * len(names)), max(len(plain(name)) for name in names)
+    drawn, axes = figure(columns=len(there), width=(side + 0.8 + 0.085 * letters) * len(there),
+                         height=side + 0.9 + 0.06 * letters)
     for axis, (look, validation) in zip(axes, there, strict=True):
         draw_confusion(axis, np.array(validation.confusion), names, "label", "predicted where it did not train")
         axis.set_title(look.name[0].upper() + look.name[1:])
@@ -71,7 +72,7 @@ def confusions(validations: Sequence[Validation | None], names: Sequence[str]) -
 
 def precision_recall(held: Sequence[Held | None], names: Sequence[str], positive: int | None) -> str:
     """Precision against recall over all thresholds: two classes, both validations on one plot; more, a plot each with
-    a curve for each class (of many the six with the lowest average precision)."""
+    a curve for each class (of many the six with the lowest average precision, in new places if there are figures)."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     there = [(look, one) for look, one in zip(LOOKS, held, strict=True) if one is not None]
@@ -88,17 +89,17 @@ def precision_recall(held: Sequence[Held | None], names: Sequence[str], positive
         share = float(np.mean(there[0][1].truth == positive))
         axis.axhline(share, color=GREY, ls=":", lw=1.2, label=f"guessing: {share:.3f}, their share of the labels")
         _finish_curves([axis], [""])
-        axis.legend(loc="lower left", frameon=False)
+        _legend_below(axis, 1)
         return svg(drawn, "Precision against recall of held-out labels; the marks are at a score of one half")
     drawn, axes = figure(columns=len(there), width=4.9 * len(there) + 0.4, height=5.2)
-    for axis, (_, one) in zip(axes, there, strict=True):
-        means = [float(average_precision_score(one.truth == number, one.scores[:, number]))
-                 for number in range(len(names))]
-        chosen = sorted(np.argsort(means)[:MOST_CURVES].tolist())
-        for number in chosen:
+    means = [[float(average_precision_score(one.truth == number, one.scores[:, number]))
+              for number in range(len(names))] for _, one in there]
+    chosen = sorted(np.argsort(means[-1])[:MOST_CURVES].tolist())
+    for axis, (_, one), mean_of in zip(axes, there, means, strict=True):
+        for place, number in enumerate(chosen):
             precision, recall, _ = precision_recall_curve(one.truth == number, one.scores[:, number])
-            axis.plot(recall, precision, color=PALETTE[number % len(PALETTE)], ls=LINES[number % len(LINES)], lw=1.8,
-                      drawstyle="steps-post", label=f"{plain(names[number], 22)}: {means[number]:.3f}")
+            axis.plot(recall, precision, color=PALETTE[place], ls=LINES[place % len(LINES)], lw=1.8,
+                      drawstyle="steps-post", label=f"{plain(names[number], 22)}: {mean_of[number]:.3f}")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1, title="average precision", frameon=False)
     _finish_curves(axes, [look.name[0].upper() + look.name[1:] for look, _ in there])
     return svg(drawn, "Precision against recall of held-out labels, a curve for each class")
@@ -120,7 +121,7 @@ def score_histograms(held: Sequence[Held | None], names: Sequence[str], positive
             for number in (1 - positive, positive):
                 colour = ORANGE if number == positive else BLUE
                 counts = np.histogram(one.scores[one.truth == number, 0], SCORE_BINS)[0]
-                axis.stairs(counts, SCORE_BINS, fill=True, facecolor=colour + "44", edgecolor=colour, lw=1.5,
+                axis.stairs(counts, SCORE_BINS, fill=True, facecolor="none", edgecolor=colour, lw=1.5,
                             hatch=RISING if number == positive else DOTTED, label=f"labelled {plain(names[number])}")
             axis.axvline(0.5, color=INK, lw=1)
             axis.set(title=look.name[0].upper() + look.name[1:], xlabel=f"held-out score of {plain(names[positive])}",
@@ -138,6 +139,7 @@ def score_histograms(held: Sequence[Held | None], names: Sequence[str], positive
             counts = np.histogram(one.scores[one.truth == number, number], SCORE_BINS)[0]
             axis.stairs(counts, SCORE_BINS, color=look.colour, ls=look.line, lw=1.6, label=look.name)
         axis.set(title=plain(names[number]), xlim=(0, 1))
+        axis.locator_params("y", integer=True)
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
     for axis in axes[max(0, len(shown) - columns) : len(shown)]:
@@ -165,7 +167,7 @@ def prevalence(curves: Sequence[list[PrecisionAt] | None]) -> str:
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set(ylim=(0, 1.04), xlabel="share of the map that is of the class (%)", ylabel="precision on the map")
-    axis.legend(loc="lower right", fontsize=9, frameon=False)
+    _legend_below(axis)
     return svg(drawn, "Precision on a map where the class is rarer than among the labels")
 
 
@@ -182,7 +184,7 @@ def learning(curve: LearningCurve) -> str:
     if len(curve.clicks) > 1:
         axis.tick_params("x", rotation=0 if len(curve.clicks) < 9 else 40)
     axis.set(ylim=(0, 1.04), xlabel="labels, in random order", ylabel="F1 on held-out labels")
-    axis.legend(loc="lower right", frameon=False)
+    _legend_below(axis)
     return svg(drawn, "F1 on held-out labels after more and more labels")
 
 
@@ -221,13 +223,13 @@ def reliability(found: Calibration) -> str:
     axis.errorbar(x, y, reach, color=INK, marker="s", ms=6, lw=1.6, elinewidth=1.2, capsize=3, label="the sample")
     what = f"share that is {plain(found.of)}" if found.of else "share that is the predicted class"
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), ylabel=what)
-    axis.legend(loc="upper left", frameon=False)
     places = [min(int(one.score * BINS), BINS - 1) / BINS + 0.5 / BINS for one in found.bins]
     bars = below.bar(places, [one.points for one in found.bins], 0.9 / BINS, color=GREY)
     below.bar_label(bars, fontsize=8, padding=1)
     below.margins(y=0.3)
     below.set(xlim=(-0.02, 1.02), ylabel="points",
               xlabel=f"score of {plain(found.of)}" if found.of else "score of the predicted class")
+    _legend_below(axis)
     return svg(drawn, "Reliability of the score at the points of a random sample")
 
 
@@ -255,10 +257,10 @@ def _error_line(axis: Axes, x: list[float], spreads: list[tuple[float, float]], 
     axis.errorbar(x, y, reach, **look.line_marks, lw=1.6, elinewidth=1, capsize=3, label=look.name)
 
 
-def _legend_below(axis: Axes) -> None:
+def _legend_below(axis: Axes, columns: int = 2) -> None:
     """One legend for all axes of a figure, where it covers none of them."""
     handles, labels = axis.get_legend_handles_labels()
-    axis.figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    axis.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _same_height(axes: Sequence[Axes]) -> None:

@@ -33,6 +33,10 @@ SHOWN_CLASSES = 15
 """Counts are written into the cells of confusion matrices of up to so many classes."""
 
 
+SLANTED_LETTERS = 24
+"""Names of columns are slanted where, side by side, they would need more letters."""
+
+
 def figure(columns: int = 1, rows: int = 1, width: float = 7.5, height: float = 3.6) -> tuple[Figure, list[Axes]]:
     """A figure (inches) and its axes, row by row, in the reports' style."""
     import matplotlib
@@ -54,7 +58,8 @@ def svg(drawn: Figure, description: str) -> str:
     stream = io.StringIO()
     salt = hashlib.blake2b(description.encode(), digest_size=6).hexdigest()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt, "svg.id": f"plot-{salt}"}):
-        drawn.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        drawn.savefig(stream, format="svg", bbox_inches="tight", metadata=nothing)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     # the ids that matplotlib numbers (axes_1, text_3) are the same in every figure
@@ -88,7 +93,8 @@ def draw_confusion(axes: Axes, counts: NDArray[Any], names: Sequence[str], rows:
     axes.pcolormesh(edges, edges, shares, cmap="Blues", vmin=0, vmax=1.25, edgecolors="white", linewidth=1)
     axes.set_aspect("equal")
     axes.invert_yaxis()
-    axes.set_xticks(range(total), shown, rotation=0 if total < 4 else 40, ha="center" if total < 4 else "right")
+    slanted = total > 3 or max(len(name) for name in shown) * total > SLANTED_LETTERS
+    axes.set_xticks(range(total), shown, rotation=40 if slanted else 0, ha="right" if slanted else "center")
     axes.set_yticks(range(total), shown)
     axes.set_xlabel(columns)
     axes.set_ylabel(rows)
