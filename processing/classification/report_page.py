@@ -277,8 +277,8 @@ def _calibration(found: Findings) -> list[Part]:
         Text(f"Drawn from {done.points} points of a random sample{strata}; none of them trained. For each tenth of "
              f"{what} the drawing shows how often it came true. On the diagonal the score is a probability; below it "
              "the score promises too much, above it too little."),
-        Plot(plots.reliability(done), "Bands: 95 %, Wilson, with the effective number of points where their weights "
-             "differ."),
+        Plot(plots.reliability(done), "Upright lines: 95 % intervals (Wilson), with the effective number of points "
+             "where their weights differ."),
         Table(["On the map, by this sample", "Estimate", "95 % interval", "To compare with"], [
             ["Brier score (0 is best)", f"{done.brier.value:.3f}", _interval(done.brier), against],
             ["Expected calibration error", f"{done.error:.3f}", "–",

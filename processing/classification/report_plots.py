@@ -26,6 +26,8 @@ RISING, DOTTED = "//", ".."
 """Hatches of the class that is looked for, and of the other."""
 MOST_CURVES = 6
 """Classes whose curves are drawn in one plot; more cannot be told apart."""
+BESIDE = 6
+"""Classes up to which two confusion matrices fit side by side."""
 SCORE_BINS = np.linspace(0, 1, 21)
 
 
@@ -59,11 +61,14 @@ class Held:
 
 
 def confusions(validations: Sequence[Validation | None], names: Sequence[str]) -> str:
-    """Held-out predictions against labels, random folds and new places side by side."""
+    """Held-out predictions against labels, random folds and new places side by side, of many classes one below the
+    other."""
     there = [(look, one) for look, one in zip(LOOKS, validations, strict=True) if one is not None]
     side, letters = max(2.2, 0.5 * len(names)), max(len(plain(name)) for name in names)
-    drawn, axes = figure(columns=len(there), width=(side + 0.8 + 0.085 * letters) * len(there),
-                         height=side + 0.9 + 0.06 * letters)
+    width, height = side + 0.8 + 0.085 * letters, side + 0.9 + 0.06 * letters
+    columns = len(there) if len(names) <= BESIDE else 1
+    rows = len(there) // columns
+    drawn, axes = figure(columns, rows, width * columns, height * rows)
     for axis, (look, validation) in zip(axes, there, strict=True):
         draw_confusion(axis, np.array(validation.confusion), names, "label", "predicted where it did not train")
         axis.set_title(look.name[0].upper() + look.name[1:])

@@ -12,6 +12,7 @@ from ..compression.tiles import Tiles
 from ..errors import InputError, LabelError
 from ..grids.area import read_area
 from ..operations import Request, Result
+from ..outputs import require_folder
 from ..progress import Progress
 from ..provenance import provenance
 from .crossvalidation import DEFAULT_C
@@ -84,9 +85,11 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     inputs = _inputs(request)
     tiles = Tiles.open(request.tiles)
     evidence = None if request.report is None else Evidence.open(
-        request.report, request.embeddings, request.validation, request.validation_layer, request.validation_crs,
+        request.embeddings, request.validation, request.validation_layer, request.validation_crs,
         request.class_field, tiles)
     part = 1.0 if evidence is None else WITH_REPORT
+    if evidence is None and (request.embeddings or request.validation):
+        progress.warn("Embedding rasters and a random sample are for the report only; choose where to write one.")
     with progress.stage(0.0, 0.3 * part, "Reading labels and their pixels"):
         labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
         if request.aoi is not None:
@@ -147,7 +150,8 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
 
 def _inputs(request: TrainRequest) -> list[str | Path]:
-    """The files that are read. Raises InputError if an output would overwrite one of them, or the other output."""
+    """The files that are read. Raises InputError if an output would overwrite one of them, or the other output, and
+    OutputError if one cannot be written."""
     others = [path for path in (request.aoi, request.validation) if path is not None]
     inputs: list[str | Path] = [request.tiles, request.labels, *others, *request.embeddings]
     used = {Path(path).resolve() for path in inputs}
@@ -155,6 +159,9 @@ def _inputs(request: TrainRequest) -> list[str | Path]:
         raise InputError("The model would overwrite one of the inputs. Choose another name.")
     if request.report is not None and request.report.resolve() in {*used, request.model.resolve()}:
         raise InputError("The report would overwrite an input or the model. Choose another name.")
+    for path in (request.model, request.report):
+        if path is not None:
+            require_folder(path)
     return inputs
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..compression.tiles import Tiles
 from ..embeddings.stack import Stack
-from ..outputs import require_folder, whole_or_nothing
+from ..outputs import whole_or_nothing
 from ..progress import Progress
 from ..reports.page import write_page
 from ..statistics.reference import Reference
@@ -32,14 +32,13 @@ class Evidence:
 
     @staticmethod
     def open(
-        report: Path, embeddings: Sequence[str], validation: Path | None, layer: str, crs: str, class_field: str,
+        embeddings: Sequence[str], validation: Path | None, layer: str, crs: str, class_field: str,
         tiles: Tiles,
     ) -> Evidence:
         """Open and check it all, so that what cannot be used is said before the work begins.
 
-        Raises OutputError, InputError, GridMismatch or LabelError.
+        Raises InputError, GridMismatch or LabelError.
         """
-        require_folder(report)
         return Evidence(
             open_embeddings(embeddings, tiles) if embeddings else None,
             open_sample(validation, layer, class_field, tiles, crs) if validation else None)

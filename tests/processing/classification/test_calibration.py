@@ -1,4 +1,4 @@
-"""Calibration: only from a random sample that did not train, weighted to the map, and against scikit-learn's figures."""
+"""Calibration: only from a random sample that did not train, weighted to the map; against scikit-learn's figures."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_what_is_too_little_says_why(tmp_path: Path, tiles: Tiles, scene: Any, g
     assert one == "all 60 points are of class nochange: nothing can be told apart"
     world.labels[:20], world.labels[20:40] = None, "cloud"
     few = ask(tiles, world.write(tmp_path / "few.gpkg", grid), model)
-    assert isinstance(few, str) and few.startswith("20 answered points of the sample can be used, at least 30 are needed")
+    assert isinstance(few, str) and few.startswith("20 answered points of the sample can be used, at least 30")
     assert "20 of the sample's points have no answer yet" in few and "cloud (20)" in few
 
 
@@ -178,7 +178,8 @@ def test_answers_of_interpreters_are_found_beside_the_sample(
     world.labels[:] = None
     path = tmp_path / "s.gpkg"
     fields: dict[str, list[Any]] = {
-        "label": world.labels.tolist(), "point": list(range(1, 81)), "stratum": ["all"] * 80, "stratum_area": [1.0] * 80}
+        "label": world.labels.tolist(), "point": list(range(1, 81)), "stratum": ["all"] * 80,
+        "stratum_area": [1.0] * 80}
     t = grid.transform
     points = shapely.to_wkb(shapely.points(t.c + (world.columns + 0.5) * t.a, t.f + (world.rows + 0.5) * t.e))
 

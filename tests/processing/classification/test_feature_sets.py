@@ -86,6 +86,27 @@ def test_tiles_alone_compare_what_they_hold(made_sample: Any) -> None:
     assert [(one.components, one.own) for one in found] == [(3, False), (8, True)]
 
 
+@pytest.mark.parametrize(("features", "dates", "own", "others"), [
+    ("single", 1, "one date, 2020", []),
+    ("side_by_side", 2, "both dates, 2020 and 2024",
+     ["difference 2020 → 2024", "one date, 2020", "one date, 2024"]),
+    ("first_and_difference", 2, "2020 and difference",
+     ["difference 2020 → 2024", "one date, 2020", "one date, 2024", "both dates, 2020 and 2024"]),
+])
+def test_every_kind_of_tiles_is_compared_with_the_others(
+    made_sample: Any, tmp_path: Path, features: str, dates: int, own: str, others: list[str]
+) -> None:
+    rasters = made_sample.embeddings[:dates]
+    values = {"inputs": rasters, "output": str(tmp_path / "t.tif"), "features": features, "components": 4}
+    tiles = Tiles.open(operations.run("buildembeddingtiles", values, Progress())["tiles"])
+    found, _ = compared(tiles, made_sample.labels, rasters)
+    assert list(dict.fromkeys(one.kind for one in found)) == [own, *others]
+    assert [(one.kind, one.components) for one in found if one.own] == [(own, 4)]
+    assert {one.components for one in found} == {3, 4, None}
+    sizes = {one.kind: one.bytes for one in found if one.components is None}
+    assert all(size == (64 if kind.startswith("one date") else 128) for kind, size in sizes.items())
+
+
 def test_other_rasters_are_refused(made_sample: Any, tmp_path: Path) -> None:
     tiles, (first, last) = Tiles.open(made_sample.tiles), made_sample.embeddings
     with pytest.raises(InputError, match=r"2 embedding rasters, .*\(2020\), .*\(2024\), but 1 was given"):
@@ -96,7 +117,7 @@ def test_other_rasters_are_refused(made_sample: Any, tmp_path: Path) -> None:
         open_embeddings([rewritten(first, tmp_path / "b_2020.tif", lambda pixels: pixels[:60]), last], tiles)
     with pytest.raises(GridMismatch, match=r"does not hold the pixels of change\.tif"):
         open_embeddings([rewritten(first, tmp_path / "c_2020.tif", lambda pixels: pixels[:, 8:]), last], tiles)
-    with pytest.raises(InputError, match="does not exist|no file"):
+    with pytest.raises(InputError, match="There is no file"):
         open_embeddings([first, str(tmp_path / "none.tif")], tiles)
     strange = rewritten(first, tmp_path / "d_2020.tif", lambda pixels: pixels[:, ::-1])
     with pytest.raises(InputError, match=r"are not the rasters that change\.tif was made from"):

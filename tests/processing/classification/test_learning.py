@@ -1,4 +1,4 @@
-"""The learning curve of labels from a file: in an order of its own, whole labels at a time, ending where training is."""
+"""The learning curve of labels from a file: in an order of its own, whole labels at a time, up to all of them."""
 
 from __future__ import annotations
 

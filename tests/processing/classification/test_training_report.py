@@ -82,7 +82,8 @@ def test_its_figures_are_the_models(tmp_path: Path, made_sample: Any) -> None:
     read = Reading(page)
     for title, measure in (("F1", "f1"), ("Precision", "precision"), ("Recall", "recall"), ("Accuracy", "accuracy")):
         assert read.row(title) == [
-            f"{getattr(one, measure):.3f} ± {getattr(one, f'{measure}_std'):.3f}" for one in (model.random, model.spatial)]
+            f"{getattr(one, measure):.3f} ± {getattr(one, f'{measure}_std'):.3f}"
+            for one in (model.random, model.spatial)]
     for number, one in enumerate((model.random, model.spatial)):
         for fold, figures in enumerate(one.per_fold):
             assert read.row(f"Fold {fold + 1}", number)[2:] == [
@@ -140,10 +141,11 @@ def test_clicks_do_not_calibrate_and_a_random_sample_does(
     rows, columns = (random.integers(8, size - 8, 300) for size in truth.shape)
     points = shapely.points(t.c + (columns + 0.5) * t.a, t.f + (rows + 0.5) * t.e)
     labels = np.where(truth[rows, columns] == 1, "change", "nochange").tolist()
-    sample = write_features(tmp_path / "sample.gpkg", points, {"label": labels, "point": list(range(300))}, crs.to_wkt())
+    columns_of = {"label": labels, "point": list(range(300))}
+    sample = write_features(tmp_path / "sample.gpkg", points, columns_of, crs.to_wkt())
     _, page = train(tmp_path, made_sample.tiles, made_sample.labels, validation=str(sample))
     read = Reading(page)
-    assert "Reliability of the score at the points of a random sample" in page and page.count("<svg") == 7
+    assert "Reliability of the score at the points of a random sample" in page and page.count("<svg") == 8
     assert len(read.row("Brier score (0 is best)")) == len(read.row("Recall at a score of ½")) == 3
 
 
@@ -189,7 +191,9 @@ def test_more_classes(tmp_path: Path, scene_tiles: Path, write_points: Make, gri
     assert page.count("<svg") == 5
 
 
-def test_polygons_count_as_labels(tmp_path: Path, scene_tiles: Path, write_features: Make, grid: Any, scene: Any) -> None:
+def test_polygons_count_as_labels(
+    tmp_path: Path, scene_tiles: Path, write_features: Make, grid: Any, scene: Any
+) -> None:
     import shapely
 
     boxes, classes = [], []
