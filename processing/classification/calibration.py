@@ -22,7 +22,7 @@ from ..progress import Progress
 from ..statistics.reference import INTERPRETATIONS, LABEL, POINT, SAMPLE, Reference, read_reference
 from .crossvalidation import likeliest, shares
 from .model import Model
-from .sampling import CODE_NODATA, Pixels, Sample, read_codes
+from .sampling import CODE_NODATA, Pixels, Sample, codes_at
 
 NEEDED = 30
 """Answered points below which nothing is said."""
@@ -175,7 +175,7 @@ def _scored(
           "lie on pixels that trained the model and are left out")
     use = np.flatnonzero(answered & known & inside & ~taught)
     pixels = Pixels(rows[use], columns[use], np.arange(len(use)))
-    codes = read_codes(tiles, pixels, threads, progress) if len(use) else np.empty((0, tiles.count), np.int8)
+    codes = codes_at(tiles, pixels, threads, progress) if len(use) else np.empty((0, tiles.count), np.int8)
     covered = codes[:, 0] != CODE_NODATA if len(use) else np.empty(0, bool)
     _tell(warnings, ~covered, "has no data in the tiles", "have no data in the tiles")
     use, codes = use[covered], codes[covered]

@@ -13,10 +13,9 @@ from ..errors import LabelError
 from ..operations import Request
 from ..progress import Progress
 from .labels import Labels
-from .lesson import Lesson, problem_of
+from .lesson import Lesson, only_present, positive_of, problem_of
 from .opened import OpenTiles
 from .sampling import Sample, sample_labels
-from .train import only_present, positive_of
 
 MOST = 100_000
 

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import LabelError
 from ..executors import open_executor
 from ..progress import Progress
 from .crossvalidation import DEFAULT_C, Fit, Nested, Problem, fit_chosen, nested
 from .figures import Validation, validation_of
 from .folds import Folds, Rows, inner_folds
 from .sampling import Sample
+
+NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative", "false", "no", "none", "0"}
+"""Names, without spaces, "-" and "_", of the class that is not the one looked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,38 @@ class Lesson:
     def renumbered(self, features: NDArray[np.int64]) -> Lesson:
         """The same with other numbers (rows,) for the label features."""
         return replace(self, sample=replace(self.sample, features=features))
+
+
+def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
+    """Which of two classes the score is of; None for more classes.
+
+    The one asked for; else the one beside a class that sounds negative (no change, background, other, 0 …); else the
+    second in sorted order. Raises LabelError if the one asked for is not there.
+    """
+    if wanted and wanted not in names:
+        raise LabelError(f"There are no labels of class {wanted} to be the positive class; there are "
+                         f"{', '.join(names)}.")
+    if len(names) != 2:
+        return None
+    if wanted:
+        return names.index(wanted)
+    sounds = [name.lower().translate({ord(mark): None for mark in " -_"}) in NEGATIVE for name in names]
+    return 0 if sounds == [False, True] else 1
+
+
+def only_present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
+    """The sample numbered without the classes that have no pixel. Raises LabelError if fewer than two are."""
+    present = np.unique(sample.classes)
+    for index, name in enumerate(names):
+        if index not in present:
+            sample.warnings.append(f"class {name} has no labelled pixel on the tiles and was left out")
+    if len(present) < 2:
+        said = f" ({'; '.join(sample.warnings)})" if sample.warnings else ""
+        raise LabelError(f"All labels that can train are of one class, {names[present[0]]}{said}. At least two classes "
+                         "are needed: place some labels of another.")
+    classes = np.searchsorted(present, sample.classes).astype(np.int64)
+    kept = Sample(sample.codes, classes, sample.features, sample.x, sample.y, sample.warnings)
+    return kept, tuple(names[index] for index in present)
 
 
 def problem_of(

@@ -93,7 +93,7 @@ def sample_labels(
     warnings = list(labels.warnings)
     pixels = _pixels(tiles.grid, labels, np.random.default_rng(seed), warnings, progress)
     pixels = _each_once(pixels, labels, tiles.grid.width, warnings)
-    codes = read_codes(tiles, pixels, threads, progress, known)
+    codes = _read_codes(tiles, pixels, threads, progress, {} if known is None else known)
     valid = codes[:, 0] != CODE_NODATA
     lost = int((~valid).sum())
     if lost:
@@ -212,11 +212,15 @@ def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) 
     return pixels.take(first[~disputed])
 
 
-def read_codes(
-    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes | None = None
+def codes_at(tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress) -> NDArray[np.int8]:
+    """Codes of the pixels (pixels, count), which lie on the tiles; −128 where there is no data."""
+    return _read_codes(tiles, pixels, threads, progress, {})
+
+
+def _read_codes(
+    tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress, known: KnownCodes
 ) -> NDArray[np.int8]:
-    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one not yet ``known`` is read once."""
-    known = {} if known is None else known
+    """Codes of the pixels (pixels, count); every block of 512 × 512 that holds one not yet known is read once."""
     positions = (pixels.rows * tiles.grid.width + pixels.columns).tolist()
     unread = np.array([index for index, position in enumerate(positions) if position not in known], np.int64)
     if len(unread):

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ..compression.tiles import Tiles
-from ..errors import InputError, LabelError
+from ..errors import InputError
 from ..grids.area import read_area
 from ..operations import Request, Result
 from ..outputs import require_folder
@@ -19,13 +19,10 @@ from .crossvalidation import DEFAULT_C
 from .figures import Validation
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import only_inside, read_labels
-from .lesson import Lesson, fit_codes, problem_of, validate
+from .lesson import Lesson, fit_codes, only_present, positive_of, problem_of, validate
 from .model import BasisReference, Model, save_model
-from .sampling import Sample, sample_labels
+from .sampling import sample_labels
 from .training_report import Evidence, Training, save_with_report
-
-NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative", "false", "no", "none", "0"}
-"""Names, without spaces, "-" and "_", of the class that is not the one looked for."""
 
 WITH_REPORT = 0.35
 """How much of the progress is training's, where a report is made too."""
@@ -163,38 +160,6 @@ def _inputs(request: TrainRequest) -> list[str | Path]:
         if path is not None:
             require_folder(path)
     return inputs
-
-
-def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
-    """Which of two classes the score is of; None for more classes.
-
-    The one asked for; else the one beside a class that sounds negative (no change, background, other, 0 …); else the
-    second in sorted order. Raises LabelError if the one asked for is not there.
-    """
-    if wanted and wanted not in names:
-        raise LabelError(f"There are no labels of class {wanted} to be the positive class; there are "
-                         f"{', '.join(names)}.")
-    if len(names) != 2:
-        return None
-    if wanted:
-        return names.index(wanted)
-    sounds = [name.lower().translate({ord(mark): None for mark in " -_"}) in NEGATIVE for name in names]
-    return 0 if sounds == [False, True] else 1
-
-
-def only_present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
-    """The sample numbered without the classes that have no pixel. Raises LabelError if fewer than two are."""
-    present = np.unique(sample.classes)
-    for index, name in enumerate(names):
-        if index not in present:
-            sample.warnings.append(f"class {name} has no labelled pixel on the tiles and was left out")
-    if len(present) < 2:
-        said = f" ({'; '.join(sample.warnings)})" if sample.warnings else ""
-        raise LabelError(f"All labels that can train are of one class, {names[present[0]]}{said}. At least two classes "
-                         "are needed: place some labels of another.")
-    classes = np.searchsorted(present, sample.classes).astype(np.int64)
-    kept = Sample(sample.codes, classes, sample.features, sample.x, sample.y, sample.warnings)
-    return kept, tuple(names[index] for index in present)
 
 
 def _tell(model: Model, progress: Progress) -> None:

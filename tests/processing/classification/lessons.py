@@ -6,9 +6,8 @@ from pathlib import Path
 
 from bitscape.processing.classification.folds import Folds, block_folds, random_folds
 from bitscape.processing.classification.labels import read_labels
-from bitscape.processing.classification.lesson import Lesson, problem_of
+from bitscape.processing.classification.lesson import Lesson, only_present, positive_of, problem_of
 from bitscape.processing.classification.sampling import sample_labels
-from bitscape.processing.classification.train import only_present, positive_of
 from bitscape.processing.compression.tiles import Tiles
 from bitscape.processing.progress import Progress
 
