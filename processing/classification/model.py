@@ -83,10 +83,6 @@ class Model(BaseModel):
         """Weights (1 or classes, codes) and bias (1 or classes,)."""
         return np.array(self.weights, np.float64), np.array(self.bias, np.float64)
 
-    def save(self, path: Path) -> None:
-        """Write as JSON; the caller sees to it that the file appears whole or not at all."""
-        path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
-
     def require_basis(self, fingerprint: str, dates: list[str], codes: int, tiles: Path) -> None:
         """Raise BasisMismatch, naming both, if tiles of this basis are not what the model was trained on."""
         if fingerprint != self.basis.fingerprint or codes != self.codes:
@@ -99,7 +95,7 @@ class Model(BaseModel):
 def save_model(model: Model, path: Path, progress: Progress) -> None:
     """Write a model, whole or not at all."""
     with whole_or_nothing(progress, path) as (partial,):
-        model.save(partial)
+        partial.write_text(model.model_dump_json(indent=1), encoding="utf-8")
 
 
 def load_model(path: Path) -> Model:

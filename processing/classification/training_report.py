@@ -69,7 +69,7 @@ def save_with_report(training: Training, evidence: Evidence, model: Path, report
     with progress.stage(0.75, 1.0, "Drawing the report"):
         page = page_of(found, progress)
     with whole_or_nothing(progress, model, report) as (model_file, report_file):
-        training.model.save(model_file)
+        model_file.write_text(training.model.model_dump_json(indent=1), encoding="utf-8")
         write_page(page, report_file)
 
 
