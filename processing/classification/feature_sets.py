@@ -114,8 +114,8 @@ def compare(
     """
     kept = thinned(lesson, seed)
     if len(kept) < len(lesson.sample.classes):
-        warnings.append(f"feature sets are compared on {len(kept)} of the {len(lesson.sample.classes)} labelled "
-                        "pixels, drawn at random so that every label and every class keeps some")
+        warnings.append(f"feature sets and the learning curve use {len(kept)} of the {len(lesson.sample.classes)} "
+                        "labelled pixels, drawn at random so that every label and every class keeps some")
         lesson = lesson.take(kept)
         folds = (_of_rows(folds[0], kept, lesson), _of_rows(folds[1], kept, lesson))
     with progress.stage(0.0, 0.3, "Reading embeddings"), open_executor(threads) as executor:
@@ -193,7 +193,7 @@ def _candidates(
     values = _mapped(stored, mappings)
     _require_same(values, missing, lesson.sample.codes, stack, tiles, warnings)
     with progress.stage(0.5, 1.0, "Sampling embeddings everywhere"):
-        drawn = draw_sample(stack, executor, seed, progress)[0]
+        drawn = draw_sample(stack, executor, seed, progress, room=0)[0]
         most = min(SAMPLE, SAMPLE_BYTES // (drawn.shape[1] * 4))
         if len(drawn) > most:
             drawn = drawn[np.random.default_rng(seed).choice(len(drawn), most, replace=False)]

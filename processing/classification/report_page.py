@@ -373,8 +373,9 @@ def _sources(found: Findings) -> list[Part]:
 
 def _reasons(found: Findings) -> list[Part]:
     """The sentences in place of figures."""
-    return [Text(f"No figure for {name}: {reason}.") for name, reason in zip(
+    said = [f"No figure for {name}: {reason}." for name, reason in zip(
         ("random folds", "new places"), found.reasons, strict=True) if reason]
+    return [Text(" ".join(said))] if said else []
 
 
 def _spread(value: float, deviation: float) -> str:

@@ -184,10 +184,9 @@ def learning(curve: LearningCurve) -> str:
         if there:
             _error_line(axis, [size * 1.012**shift for size, _ in there], [value for _, value in there], look)
     axis.set_xscale("log")
-    axis.set_xticks(curve.clicks, [str(size) for size in curve.clicks])
+    shown = [size for size, *values in zip(curve.clicks, curve.random, curve.spatial, strict=True) if any(values)]
+    axis.set_xticks(shown, [str(size) for size in shown])
     axis.minorticks_off()
-    if len(curve.clicks) > 1:
-        axis.tick_params("x", rotation=0 if len(curve.clicks) < 9 else 40)
     axis.set(ylim=(0, 1.04), xlabel="labels, in random order", ylabel="F1 on held-out labels")
     _legend_below(axis)
     return svg(drawn, "F1 on held-out labels after more and more labels")

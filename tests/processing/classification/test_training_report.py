@@ -209,7 +209,7 @@ def test_polygons_count_as_labels(
     assert total > 3000
     assert read.row("change") == [f"{count:,}", f"{100 * count / total:.1f} %", str(classes.count("change"))]
     assert "A polygon is one label" in words(page)
-    assert re.search(r"Feature sets are compared on (2,?\d{3}|3000) of the \d+ labelled pixels", words(page))
+    assert re.search(r"Feature sets and the learning curve use (2\d{3}|3000) of the \d+ labelled pixels", words(page))
 
 
 @pytest.mark.parametrize("when", [2, 6, 9, 14, 20, 26])
