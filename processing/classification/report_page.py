@@ -4,61 +4,24 @@ why."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from ..compression.tiles import Tiles
 from ..progress import Progress
 from ..reports.page import Page, Part, Plot, Section, Table, Text, Warnings
 from . import report_plots as plots
-from .calibration import HOW_TO_GET_ONE, Calibration, Figure
-from .crossvalidation import Nested, shares
+from .calibration import HOW_TO_GET_ONE, Figure
+from .crossvalidation import shares
 from .feature_sets import Compared, kind_name
 from .figures import MEASURES, Validation, measures
-from .folds import Folds
-from .learning import NEEDED, LearningCurve
-from .lesson import Lesson
-from .model import Model
+from .findings import Findings
+from .learning import NEEDED
 from .prevalence import PrecisionAt, precision_at
 
 PREVALENCES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 GAP = "\N{NO-BREAK SPACE}"
 MOST_CELLS = 320
 """Weights in a table beyond which nobody reads it."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What training knows, and what was found out for the report. ``folds``, ``nested`` and ``validations`` are of
-    random folds and of new places; a calibration that is a text is the reason for its absence."""
-
-    labels: str
-    tiles: Tiles
-    lesson: Lesson
-    model: Model
-    folds: tuple[Folds | str, Folds | str]
-    nested: tuple[Nested | None, Nested | None]
-    curve: LearningCurve
-    sets: list[Compared]
-    set_warnings: list[str]
-    with_rasters: bool
-    calibration: Calibration | str | None
-
-    @property
-    def validations(self) -> tuple[Validation | None, Validation | None]:
-        """Of random folds and of new places."""
-        return self.model.random, self.model.spatial
-
-    @property
-    def reasons(self) -> tuple[str, str]:
-        """Why there is none."""
-        return self.model.random_reason, self.model.spatial_reason
-
-    @property
-    def what(self) -> str:
-        """Whose figures they are."""
-        return f"of {self.model.positive_class}" if self.model.positive_class else "averaged over the classes"
 
 
 def page_of(found: Findings, progress: Progress) -> Page:

@@ -16,11 +16,12 @@ from ..statistics.reference import Reference
 from .calibration import calibrate, open_sample
 from .crossvalidation import Nested
 from .feature_sets import compare, open_embeddings, thinned
+from .findings import Findings
 from .folds import Folds
 from .learning import curve_of, in_random_order
 from .lesson import Lesson
 from .model import Model
-from .report_page import Findings, page_of
+from .report_page import page_of
 
 
 @dataclass(frozen=True)
