@@ -105,6 +105,17 @@ def area(
     return {"aoi": found.path or None, "aoi_layer": found.layer, "aoi_crs": found.crs}
 
 
+def validation(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, Any]:
+    """VALIDATION as parts of a request."""
+    found = labels(algorithm, parameters, "VALIDATION", context)
+    return {
+        "validation": found.path or None, "validation_layer": found.layer, "validation_crs": found.crs,
+        "validation_original": file_behind(algorithm, parameters, "VALIDATION", context) or None,
+    }
+
+
 def _stored(layer: QgsVectorLayer) -> Optional[tuple[str, str]]:
     """The file and its layer that hold exactly what QGIS shows; None where there is none."""
     own_crs = layer.dataProvider().crs()

@@ -22,8 +22,9 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..settings import threads
 from ..translation import tr
-from . import figures, number_figures, sources
+from . import dated_rasters, figures, number_figures, sources
 from .base import BitscapeAlgorithm
+from .parameters import OptionalRasterFiles
 
 CLASS_WEIGHTS = ("none", "balanced")
 TARGETS = ("automatic", "classes", "numbers")
@@ -71,12 +72,26 @@ class TrainClassifier(BitscapeAlgorithm):
         polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
         self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), polygons, optional=True),
                  tr("Labels outside it neither train nor count in any figure."))
+        self.add(OptionalRasterFiles("EMBEDDINGS", tr("For the report: the embedding rasters of the tiles, in order")),
+                 tr("The report then also compares one date, both dates and all dimensions."))
+        points = [QgsProcessing.SourceType.TypeVectorPoint]
+        self.add(QgsProcessingParameterFeatureSource(
+            "VALIDATION", tr("For the report: a random sample of the map, interpreted"), points, optional=True),
+            tr("Points drawn at random, never clicks. The report then also says whether the score is a probability."))
         text = tr("Seed of the folds")
         self.add(QgsProcessingParameterNumber("SEED", text, integer, 0, minValue=0), advanced=True)
         self.add(QgsProcessingParameterFileDestination("OUTPUT", tr("Model"), "JSON (*.json)"))
+        # QGIS makes an HTML output of it, which its results viewer shows.
+        self.add(QgsProcessingParameterFileDestination("REPORT", tr("Report"), "HTML (*.html)", optional=True,
+                                                       createByDefault=False))
         for name, text in {**figures.output_names(), **number_figures.output_names()}.items():
             self.addOutput(QgsProcessingOutputNumber(name, text))
         self.addOutput(QgsProcessingOutputString("CLASSES", tr("Classes")))
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+        if said := dated_rasters.missing(parameters, ("EMBEDDINGS",), context):
+            return False, said
+        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -87,6 +102,8 @@ class TrainClassifier(BitscapeAlgorithm):
             **sources.area(self, parameters, context),
             "target": TARGETS[self.parameterAsEnum(parameters, "TARGET", context)],
             "unit": self.parameterAsString(parameters, "UNIT", context).strip(),
+            **sources.validation(self, parameters, context),
+            "embeddings": sources.files(parameters, "EMBEDDINGS", context),
             "class_weights": CLASS_WEIGHTS[self.parameterAsEnum(parameters, "CLASS_WEIGHTS", context)],
             "block_size": self.parameterAsDouble(parameters, "BLOCK_SIZE", context),
             "seed": self.parameterAsInt(parameters, "SEED", context),
@@ -97,10 +114,14 @@ class TrainClassifier(BitscapeAlgorithm):
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        result = self.run_backend({**self._request, "model": self.file_output(parameters, "OUTPUT", context)}, feedback)
-        numbers = result["target"] == "numbers"
-        for line in number_figures.report(result) if numbers else figures.report(result):
+        result = self.run_backend({
+            **self._request, "model": self.file_output(parameters, "OUTPUT", context),
+            "report": self.file_output(parameters, "REPORT", context) or None,
+        }, feedback)
+        kind = number_figures if result["target"] == "numbers" else figures
+        for line in kind.report(result):
             feedback.pushInfo(line)
-        if numbers:
-            return {"OUTPUT": result["model"], **number_figures.outputs(result)}
-        return {"OUTPUT": result["model"], "CLASSES": ", ".join(result["classes"]), **figures.outputs(result)}
+        found = {"OUTPUT": result["model"], **kind.outputs(result)}
+        if result["target"] == "classes":
+            found["CLASSES"] = ", ".join(result["classes"])
+        return {**found, "REPORT": result["report"]} if result["report"] else found

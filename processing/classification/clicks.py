@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from ..compression.tiles import Tiles
 from ..errors import LabelError
 from ..operations import Request
 from ..progress import Progress
-from .crossvalidation import Problem
-from .folds import Rows
 from .labels import Labels
+from .lesson import Lesson, only_present, positive_of, problem_of
 from .opened import OpenTiles
 from .sampling import Sample, sample_labels
-from .train import only_present, positive_of, problem_of
 
 MOST = 100_000
 
@@ -54,35 +50,6 @@ class Clicks(Request):
         return Labels(shapely.points(self.x, self.y), classes, tuple(used))
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What clicks teach: training rows, the class names they are numbered by, the positive one of two (None of more),
-    the problem, and how each row counts for folds."""
-
-    sample: Sample
-    names: tuple[str, ...]
-    positive: int | None
-    problem: Problem
-
-    @property
-    def rows(self) -> Rows:
-        """For making folds."""
-        return Rows(self.sample.classes, self.sample.features, self.names)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Labelled pixels by class."""
-        return {name: int(np.count_nonzero(self.sample.classes == index)) for index, name in enumerate(self.names)}
-
-    def first(self, clicks: int) -> Lesson | None:
-        """What the first so many clicks taught; None where a class was not among them yet."""
-        early = self.sample.features < clicks
-        sample = _rows(self.sample, early)
-        if len(np.unique(sample.classes)) < len(self.names):
-            return None
-        return Lesson(sample, self.names, self.positive, self.problem.take(early))
-
-
 def sample_of(clicks: Clicks, open_tiles: OpenTiles, progress: Progress) -> Sample:
     """Sample the clicks' pixels at native resolution. Raises LabelError where none has data."""
     if not clicks.x:
@@ -102,8 +69,3 @@ def lesson_from(clicks: Clicks, sample: Sample, tiles: Tiles) -> Lesson:
     positive = positive_of(names, clicks.positive if clicks.positive in names else "")
     problem = problem_of(sample, len(names), positive, clicks.class_weights == "balanced", tiles.basis.deviation)
     return Lesson(sample, names, positive, problem)
-
-
-def _rows(sample: Sample, which: NDArray[np.bool_]) -> Sample:
-    return Sample(sample.codes[which], sample.classes[which], sample.features[which], sample.x[which], sample.y[which],
-                  sample.warnings)

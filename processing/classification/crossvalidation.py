@@ -173,6 +173,14 @@ def likeliest(logits: NDArray[np.float64]) -> NDArray[np.int64]:
     return (logits[:, 0] > 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1).astype(np.int64)
 
 
+def shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (rows, 1 of two classes, else one a class) by logits of the same shape."""
+    if logits.shape[1] == 1:
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def _one_fold(
     problem: Problem, outer: NDArray[np.int64], inner: list[NDArray[np.int64] | None], fold: int
 ) -> tuple[float, NDArray[np.float64]]:

@@ -18,13 +18,13 @@ from ..grids.grid import Grid
 from ..grids.snapshot import write_snapshot
 from ..operations import Result
 from ..progress import Progress
-from .clicks import Clicks, Lesson, lesson_of
-from .crossvalidation import Fit
+from .clicks import Clicks, lesson_of
+from .crossvalidation import Fit, shares
 from .folds import inner_folds
 from .hatching import hatch
+from .lesson import Lesson, fit_codes
 from .opened import OpenTiles, opened
 from .scoring import CODE_NODATA, NODATA, count_values, score_classes, score_positive
-from .train import fit_codes
 from .view import Seen, View
 
 SCORES = 255
@@ -141,14 +141,6 @@ def _fit(lesson: Lesson, request: LiveRequest, open_tiles: OpenTiles) -> Fitted:
         bias=bias.tolist(), c=c, importance=(weights * np.array(deviation)).tolist(),
         scores=probabilities[:, shown].tolist(), classes=[lesson.names[number] for number in lesson.sample.classes],
     )
-
-
-def shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (rows, 1 of two classes, else one a class) by logits of the same shape."""
-    if logits.shape[1] == 1:
-        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _draw(

@@ -9,21 +9,18 @@ from pydantic import Field
 from ..errors import LabelError
 from ..operations import Result
 from ..progress import Progress
-from .clicks import Clicks, Lesson, lesson_of
-from .crossvalidation import Nested
+from .clicks import Clicks, lesson_of
+from .crossvalidation import Nested, shares
 from .figures import Validation
 from .folds import Folds, block_folds, random_folds
-from .live import shares
+from .learning import NEEDED, LearningCurve, curve_of, no_curve
+from .lesson import Lesson, validate
 from .opened import opened
 from .prevalence import PrecisionAt, precision_at
-from .train import validate
 
-NEEDED = 10
-"""Labelled pixels of each class below which no figure is given: five folds then test two of each."""
 RARE = 0.01
 UNBALANCED = 5
 """Warn where a class has so many times the labels of another."""
-STEPS = 8
 
 
 class ValidationRequest(Clicks):
@@ -55,15 +52,6 @@ class ValidationResult(Result):
     held_out: list[float]
     classes: list[str]
     warnings: list[str]
-
-
-class LearningCurve(Result):
-    """F1 after the first so many clicks, mean and deviation over folds; None where folds were impossible."""
-
-    clicks: list[int]
-    random: list[tuple[float, float] | None]
-    spatial: list[tuple[float, float] | None]
-    reason: str
 
 
 def live_validation(request: ValidationRequest, progress: Progress) -> ValidationResult:
@@ -101,32 +89,14 @@ def live_validation(request: ValidationRequest, progress: Progress) -> Validatio
 def learning_curve(request: ValidationRequest, progress: Progress) -> LearningCurve:
     """Validate the first clicks, then more and more of them, in the order they were placed."""
     open_tiles = opened(request.tiles)
-    nothing = LearningCurve(clicks=[], random=[], spatial=[], reason="")
     try:
         with progress.stage(0.0, 0.05, "Reading labels and their pixels"):
             whole = lesson_of(request, open_tiles, progress)
     except LabelError as error:
-        return nothing.model_copy(update={"reason": error.message})
-    least = _enough(whole)
-    if least is None:
-        return nothing.model_copy(update={"reason": f"needs {NEEDED} clicks of each class"})
-    total = int(whole.sample.features.max()) + 1
-    sizes = sorted({round(size) for size in np.geomspace(least, total, STEPS)}) if total > least else [total]
-    random: list[tuple[float, float] | None] = []
-    spatial: list[tuple[float, float] | None] = []
+        return no_curve(error.message)
     pixel = min(open_tiles.tiles.grid.pixel_size)
-    for done, size in enumerate(sizes):
-        lesson = whole.first(size)
-        if lesson is None:
-            raise AssertionError("enough clicks of each class, but one class has none")
-        folds = random_folds(lesson.rows, request.seed)
-        blocks = block_folds(lesson.rows, lesson.sample.x, lesson.sample.y, request.block_size, pixel, request.seed)
-        begin, middle, end = (0.05 + 0.95 * (done + part) / len(sizes) for part in (0.0, 0.5, 1.0))
-        with progress.stage(begin, middle, "Learning curve"):
-            random.append(_spread(_figures(lesson, folds, request, progress)[0]))
-        with progress.stage(middle, end, "Learning curve"):
-            spatial.append(_spread(_figures(lesson, blocks, request, progress)[0]))
-    return LearningCurve(clicks=sizes, random=random, spatial=spatial, reason="")
+    with progress.stage(0.05, 1.0, "Learning curve"):
+        return curve_of(whole, request.block_size, pixel, request.seed, request.threads, progress)
 
 
 def _figures(
@@ -153,20 +123,3 @@ def _curve(lesson: Lesson, scores: NDArray[np.float64]) -> Curve:
 
     precision, recall, thresholds = precision_recall_curve(lesson.sample.classes == lesson.positive, scores)
     return Curve(precision=precision[:-1].tolist(), recall=recall[:-1].tolist(), thresholds=thresholds.tolist())
-
-
-def _enough(lesson: Lesson) -> int | None:
-    """The number of first clicks with enough of every class; None if all of them are not."""
-    order = np.argsort(lesson.sample.features, kind="stable")
-    classes, features = lesson.sample.classes[order], lesson.sample.features[order]
-    last: list[int] = []
-    for number in range(len(lesson.names)):
-        of_class = np.flatnonzero(classes == number)
-        if len(of_class) < NEEDED:
-            return None
-        last.append(int(features[of_class[NEEDED - 1]]))
-    return max(last) + 1
-
-
-def _spread(validation: Validation | None) -> tuple[float, float] | None:
-    return None if validation is None else (validation.f1, validation.f1_std)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import BasisMismatch, InputError
 from ..outputs import whole_or_nothing
 from ..progress import Progress
+from ..reports.page import Page, write_page
 from .figures import Validation
 
 MAX_FILE = 16 * 2**20
@@ -100,10 +101,13 @@ class Model(BaseModel):
         self.basis.require(self.codes, fingerprint, dates, codes, tiles)
 
 
-def save_model(model: BaseModel, path: Path, progress: Progress) -> None:
-    """Write a model, whole or not at all."""
-    with whole_or_nothing(progress, path) as (partial,):
-        partial.write_text(model.model_dump_json(indent=1), encoding="utf-8")
+def save_model(model: BaseModel, path: Path, progress: Progress, report: tuple[Page, Path] | None = None) -> None:
+    """Write a model, and the page of a report on it to its own path: both whole, or neither."""
+    targets = [path] if report is None else [path, report[1]]
+    with whole_or_nothing(progress, *targets) as partials:
+        partials[0].write_text(model.model_dump_json(indent=1), encoding="utf-8")
+        if report is not None:
+            write_page(report[0], partials[1])
 
 
 def load_model(path: Path) -> Model:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..compression.tiles import Tiles
-from ..errors import InputError, LabelError
+from ..errors import LabelError
 from ..executors import open_executor
 from ..grids.area import read_area
 from ..operations import Result
@@ -22,7 +22,8 @@ from .number_sampling import NumberSample, sample_numbers
 from .regression import HeldOut, NumberProblem, default_alpha, fit_ridge, nested_ridge
 from .regression_figures import NumberValidation, number_validation_of
 from .regression_model import LabelRange, RegressionModel
-from .train import TrainRequest
+from .regression_report import regression_page
+from .train import TrainRequest, inputs_of
 
 LOW, HIGH = 2, 98
 """Percentiles of the labels between which a map is coloured."""
@@ -34,6 +35,7 @@ class RegressionResult(Result):
 
     target: Literal["numbers"] = "numbers"
     model: Path
+    report: Path | None
     field: str
     unit: str
     title: str
@@ -52,9 +54,10 @@ def train_regression(request: TrainRequest, progress: Progress) -> RegressionRes
 
     Raises LabelError where the labels cannot train, InputError where the tiles cannot be read.
     """
-    inputs = [request.tiles, request.labels, *([request.aoi] if request.aoi else [])]
-    if request.model.resolve() in {path.resolve() for path in inputs}:
-        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    inputs = inputs_of(request)
+    if request.embeddings or request.validation:
+        progress.warn("Embedding rasters and a random sample are for reports on classes; for numbers they are not "
+                      "used.")
     tiles = Tiles.open(request.tiles)
     with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
         labels = read_numbers(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
@@ -70,11 +73,11 @@ def train_regression(request: TrainRequest, progress: Progress) -> RegressionRes
     warnings = list(sample.warnings)
     with progress.stage(0.3, 0.6, "Validating with random folds"):
         folds = random_number_folds(sample.groups, request.seed)
-        random, random_reason, _ = validate_numbers(problem, sample, folds, request, warnings, progress)
+        random, random_reason, at_random = validate_numbers(problem, sample, folds, request, warnings, progress)
     with progress.stage(0.6, 0.9, "Validating in new places"):
         blocks = block_number_folds(
             sample.groups, sample.x, sample.y, request.block_size, min(tiles.grid.pixel_size), request.seed)
-        spatial, spatial_reason, _ = validate_numbers(problem, sample, blocks, request, warnings, progress)
+        spatial, spatial_reason, in_places = validate_numbers(problem, sample, blocks, request, warnings, progress)
     block_size = blocks.block_size if isinstance(blocks, Folds) else request.block_size or None
 
     with progress.stage(0.9, 1.0, "Training on all labels"):
@@ -92,12 +95,14 @@ def train_regression(request: TrainRequest, progress: Progress) -> RegressionRes
                 "trainclassifier", request.model_dump(mode="json"), inputs,
                 tiles.basis.licences, tiles.basis.attributions),
         )
-        save_model(model, request.model, progress)
+        report = None if request.report is None else (
+            regression_page(model, sample, at_random, in_places), request.report)
+        save_model(model, request.model, progress, report)
     _tell(model, progress)
     return RegressionResult(
-        model=request.model, field=model.target, unit=model.unit, title=model.title, labels=seen, random=random,
-        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size,
-        alpha=model.alpha, warnings=warnings,
+        model=request.model, report=request.report, field=model.target, unit=model.unit, title=model.title, labels=seen,
+        random=random, spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason,
+        block_size=block_size, alpha=model.alpha, warnings=warnings,
     )
 
 

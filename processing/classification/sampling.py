@@ -57,6 +57,11 @@ class Sample:
     y: NDArray[np.float64]
     warnings: list[str]
 
+    def take(self, which: NDArray[Any]) -> Sample:
+        """Some of the rows (indices or a mask)."""
+        return Sample(self.codes[which], self.classes[which], self.features[which], self.x[which], self.y[which],
+                      self.warnings)
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -222,6 +227,11 @@ def _each_once(pixels: Pixels, labels: Labels, width: int, warnings: list[str]) 
     if twice:
         warnings.append(f"{twice} repeated {'pixel' if twice == 1 else 'pixels'} of the same class counted once")
     return pixels.take(first[~disputed])
+
+
+def codes_at(tiles: CodeSource, pixels: Pixels, threads: int, progress: Progress) -> NDArray[np.int8]:
+    """Codes of the pixels (pixels, count), which lie on the tiles; −128 where there is no data."""
+    return _read_codes(tiles, pixels, threads, progress, {})
 
 
 def _read_codes(

@@ -23,10 +23,10 @@ from .candidates import Candidates, draw_candidates
 from .extrapolation import Reach, beyond
 from .folds import inner_folds
 from .labels import read_labels
+from .lesson import fit_codes, only_present, positive_of, problem_of
 from .model import load_model
 from .sampling import Sample, sample_labels
 from .suggestion import Suggestion, suggest
-from .train import fit_codes, only_present, positive_of, problem_of
 
 LAYER = "suggestions"
 FIELDS = ("order", "kind", "score", "uncertainty", "dissimilarity")

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ..compression.tiles import Tiles
-from ..errors import InputError, LabelError
-from ..executors import open_executor
+from ..errors import InputError
 from ..grids.area import read_area
 from ..operations import Request, Result
+from ..outputs import require_folder
 from ..progress import Progress
 from ..provenance import provenance
-from .crossvalidation import DEFAULT_C, Fit, Nested, Problem, fit_chosen, nested
-from .figures import Validation, validation_of
+from .crossvalidation import DEFAULT_C
+from .figures import Validation
 from .folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
 from .labels import only_inside, read_labels
+from .lesson import Lesson, fit_codes, only_present, positive_of, problem_of, validate
 from .model import BasisReference, Model, save_model
-from .sampling import Sample, sample_labels
+from .sampling import sample_labels
+from .training_report import Evidence, Training, save_with_report
 
-NEGATIVE = {"nochange", "unchanged", "stable", "background", "other", "negative", "false", "no", "none", "0"}
-"""Names, without spaces, "-" and "_", of the class that is not the one looked for."""
+WITH_REPORT = 0.35
+"""How much of the progress is training's, where a report is made too."""
 
 
 class TrainRequest(Request):
@@ -33,6 +33,8 @@ class TrainRequest(Request):
 
     ``target``: whether the field holds classes or numbers, in ``unit``; see training.py, which decides.
     ``aoi`` is a file of polygons outside of which no label trains or counts; ``aoi_crs`` as ``label_crs``.
+    ``report``: a page about the training, written with the model. It alone uses ``embeddings``, the rasters the tiles
+    were made from in their order, and ``validation``, a random sample with its interpretations.
     """
 
     tiles: Path
@@ -50,6 +52,12 @@ class TrainRequest(Request):
     aoi: Path | None = None
     aoi_layer: str = ""
     aoi_crs: str = ""
+    report: Path | None = None
+    embeddings: list[str] = Field(default=[], max_length=50)
+    validation: Path | None = None
+    validation_layer: str = ""
+    validation_crs: str = ""
+    validation_original: Path | None = None
     threads: int = Field(0, ge=0)
 
 
@@ -58,6 +66,7 @@ class TrainResult(Result):
 
     target: Literal["classes"] = "classes"
     model: Path
+    report: Path | None
     classes: list[str]
     positive_class: str | None
     counts: dict[str, int]
@@ -75,11 +84,15 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
     Raises LabelError where the labels cannot train, InputError where the tiles cannot be read.
     """
-    inputs = [request.tiles, request.labels, *([request.aoi] if request.aoi else [])]
-    if request.model.resolve() in {path.resolve() for path in inputs}:
-        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    inputs = inputs_of(request)
     tiles = Tiles.open(request.tiles)
-    with progress.stage(0.0, 0.3, "Reading labels and their pixels"):
+    evidence = None if request.report is None else Evidence.open(
+        request.embeddings, request.validation, request.validation_layer, request.validation_crs,
+        request.validation_original, request.class_field, tiles)
+    part = 1.0 if evidence is None else WITH_REPORT
+    if evidence is None and (request.embeddings or request.validation):
+        progress.warn("Embedding rasters and a random sample are for the report only; choose where to write one.")
+    with progress.stage(0.0, 0.3 * part, "Reading labels and their pixels"):
         labels = read_labels(request.labels, request.layer, request.class_field, tiles.grid.crs, request.label_crs)
         if request.aoi is not None:
             labels = only_inside(labels, read_area(request.aoi, request.aoi_layer, tiles.grid.crs, request.aoi_crs))
@@ -94,18 +107,18 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
 
     warnings = list(sample.warnings)
     rows = Rows(sample.classes, sample.features, names)
-    with progress.stage(0.3, 0.6, "Validating with random folds"):
+    with progress.stage(0.3 * part, 0.6 * part, "Validating with random folds"):
         folds = random_folds(rows, request.seed)
-        random, random_reason, _ = validate(
+        random, random_reason, at_random = validate(
             problem, sample, folds, positive, request.seed, request.threads, warnings, progress)
-    with progress.stage(0.6, 0.9, "Validating in new places"):
+    with progress.stage(0.6 * part, 0.9 * part, "Validating in new places"):
         pixel = min(tiles.grid.pixel_size)
         blocks = block_folds(rows, sample.x, sample.y, request.block_size, pixel, request.seed)
-        spatial, spatial_reason, _ = validate(
+        spatial, spatial_reason, in_places = validate(
             problem, sample, blocks, positive, request.seed, request.threads, warnings, progress)
     block_size = blocks.block_size if isinstance(blocks, Folds) else request.block_size or None
 
-    with progress.stage(0.9, 1.0, "Training on all labels"):
+    with progress.stage(0.9 * part, part, "Training on all labels"):
         inner = inner_folds(problem.classes, sample.features, request.seed)
         if inner is None:
             warnings.append(f"too few labels to choose C: a class has less than {LABELS_TO_CHOOSE_C}, so "
@@ -121,86 +134,37 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
                 "trainclassifier", request.model_dump(mode="json"), inputs,
                 tiles.basis.licences, tiles.basis.attributions),
         )
-        save_model(model, request.model, progress)
+        if request.report is None:
+            save_model(model, request.model, progress)
+    if request.report is not None and evidence is not None:
+        training = Training(
+            labels=request.labels, tiles=tiles, lesson=Lesson(sample, names, positive, problem), model=model,
+            folds=(folds, blocks), nested=(at_random, in_places), block_size=request.block_size, seed=request.seed,
+            threads=request.threads)
+        with progress.stage(part, 1.0, "Making the report"):
+            save_with_report(training, evidence, request.model, request.report, progress)
     _tell(model, progress)
     return TrainResult(
-        model=request.model, classes=model.classes, positive_class=model.positive_class, counts=counts, random=random,
-        spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason, block_size=block_size, c=found.c,
-        warnings=warnings,
+        model=request.model, report=request.report, classes=model.classes, positive_class=model.positive_class,
+        counts=counts, random=random, spatial=spatial, random_reason=random_reason, spatial_reason=spatial_reason,
+        block_size=block_size, c=found.c, warnings=warnings,
     )
 
 
-def positive_of(names: tuple[str, ...], wanted: str) -> int | None:
-    """Which of two classes the score is of; None for more classes.
-
-    The one asked for; else the one beside a class that sounds negative (no change, background, other, 0 …); else the
-    second in sorted order. Raises LabelError if the one asked for is not there.
-    """
-    if wanted and wanted not in names:
-        raise LabelError(f"There are no labels of class {wanted} to be the positive class; there are "
-                         f"{', '.join(names)}.")
-    if len(names) != 2:
-        return None
-    if wanted:
-        return names.index(wanted)
-    sounds = [name.lower().translate({ord(mark): None for mark in " -_"}) in NEGATIVE for name in names]
-    return 0 if sounds == [False, True] else 1
-
-
-def only_present(sample: Sample, names: tuple[str, ...]) -> tuple[Sample, tuple[str, ...]]:
-    """The sample numbered without the classes that have no pixel. Raises LabelError if fewer than two are."""
-    present = np.unique(sample.classes)
-    for index, name in enumerate(names):
-        if index not in present:
-            sample.warnings.append(f"class {name} has no labelled pixel on the tiles and was left out")
-    if len(present) < 2:
-        said = f" ({'; '.join(sample.warnings)})" if sample.warnings else ""
-        raise LabelError(f"All labels that can train are of one class, {names[present[0]]}{said}. At least two classes "
-                         "are needed: place some labels of another.")
-    classes = np.searchsorted(present, sample.classes).astype(np.int64)
-    kept = Sample(sample.codes, classes, sample.features, sample.x, sample.y, sample.warnings)
-    return kept, tuple(names[index] for index in present)
-
-
-def problem_of(
-    sample: Sample, total: int, positive: int | None, balanced: bool, deviation: Sequence[float]
-) -> Problem:
-    """The learning problem; of two classes the positive one is number 1.
-
-    Codes are divided by their ``deviation`` over the whole area, not over the labels: so a few clicks decide where the
-    classes differ, but not what counts as a large difference.
-    """
-    classes = sample.classes if positive != 0 else 1 - sample.classes
-    return Problem(sample.codes / np.array(deviation), classes, total, balanced, rescale=False)
-
-
-def fit_codes(problem: Problem, inner: NDArray[np.int64] | None, deviation: Sequence[float]) -> Fit:
-    """The model, for codes, of a problem that ``problem_of`` made; ``inner`` (rows,) as ``inner_folds`` gives them."""
-    found = fit_chosen(problem, inner)
-    return found._replace(weights=found.weights / np.array(deviation))
-
-
-def validate(
-    problem: Problem, sample: Sample, folds: Folds | str, positive: int | None, seed: int, threads: int,
-    warnings: list[str], progress: Progress,
-) -> tuple[Validation | None, str, Nested | None]:
-    """Figures of nested cross-validation on the folds and what they are made of, or None and the reason."""
-    if isinstance(folds, str):
-        return None, folds, None
-    numbers = folds.numbers
-    inner = [
-        inner_folds(problem.classes[numbers != fold], sample.features[numbers != fold], seed)
-        for fold in range(folds.count)
-    ]
-    without = sum(one is None for one in inner)
-    if without:
-        where = "spatial" if folds.block_size else "random"
-        warnings.append(f"too few labels to choose C in {without} of {folds.count} folds of the {where} validation: "
-                        f"C = {DEFAULT_C:g} there")
-    with open_executor(threads) as executor:
-        held_out = nested(problem, numbers, inner, executor, progress)
-    predicted = 1 - held_out.predicted if positive == 0 else held_out.predicted
-    return validation_of(sample.classes, predicted, numbers, problem.total, positive), "", held_out
+def inputs_of(request: TrainRequest) -> list[str | Path]:
+    """The files that are read. Raises InputError if an output would overwrite one of them, or the other output, and
+    OutputError if one cannot be written."""
+    others = [path for path in (request.aoi, request.validation) if path is not None]
+    inputs: list[str | Path] = [request.tiles, request.labels, *others, *request.embeddings]
+    used = {Path(path).resolve() for path in inputs}
+    if request.model.resolve() in used:
+        raise InputError("The model would overwrite one of the inputs. Choose another name.")
+    if request.report is not None and request.report.resolve() in {*used, request.model.resolve()}:
+        raise InputError("The report would overwrite an input or the model. Choose another name.")
+    for path in (request.model, request.report):
+        if path is not None:
+            require_folder(path)
+    return inputs
 
 
 def _tell(model: Model, progress: Progress) -> None:

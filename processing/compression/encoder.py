@@ -29,12 +29,14 @@ KEPT_BYTES = 400 * 2**20
 Kept = dict[tuple[int, int], Planes]
 
 
-def draw_sample(stack: Stack, executor: Executor, seed: int, progress: Progress) -> tuple[NDArray[Any], Kept]:
+def draw_sample(
+    stack: Stack, executor: Executor, seed: int, progress: Progress, room: int = KEPT_BYTES
+) -> tuple[NDArray[Any], Kept]:
     """Stored numbers (pixels, dates · bands) of up to 100,000 seeded random pixels with data at all dates.
 
     They come from 12 windows spread over the raster, one drawn from each of 12 equal runs of windows; further windows
     are read while these have little data. Also returns the planes of sampled windows, by row and column, as far as they
-    fit a budget. Raises InputError if no pixel has data at all dates.
+    fit ``room`` bytes. Raises InputError if no pixel has data at all dates.
     """
     rng = np.random.default_rng(seed)
     windows = [window for band in stack.windows() for window in band]
@@ -46,7 +48,6 @@ def draw_sample(stack: Stack, executor: Executor, seed: int, progress: Progress)
     work = partial(_sample_window, stack, -(-wanted // len(chosen)), seed)
     parts: list[NDArray[Any]] = []
     kept: Kept = {}
-    room = KEPT_BYTES
     sampled = in_order(executor, work, [windows[index] for index in chosen], 2)
     for count, (index, (part, planes)) in enumerate(zip(chosen, sampled, strict=True), 1):
         parts.append(part)

@@ -33,6 +33,10 @@ SHOWN_CLASSES = 15
 """Counts are written into the cells of confusion matrices of up to so many classes."""
 
 
+SLANTED_LETTERS = 24
+"""Names of columns are slanted where, side by side, they would need more letters."""
+
+
 def figure(columns: int = 1, rows: int = 1, width: float = 7.5, height: float = 3.6) -> tuple[Figure, list[Axes]]:
     """A figure (inches) and its axes, row by row, in the reports' style."""
     import matplotlib
@@ -54,7 +58,8 @@ def svg(drawn: Figure, description: str) -> str:
     stream = io.StringIO()
     salt = hashlib.blake2b(description.encode(), digest_size=6).hexdigest()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt, "svg.id": f"plot-{salt}"}):
-        drawn.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        drawn.savefig(stream, format="svg", bbox_inches="tight", metadata=nothing)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     # the ids that matplotlib numbers (axes_1, text_3) are the same in every figure
@@ -73,6 +78,14 @@ def confusion(counts: NDArray[Any], names: Sequence[str], rows: str, columns: st
     total = len(names)
     side = min(8.0, 2.6 + 0.55 * total)
     drawn, (axes,) = figure(width=side + 1.4, height=side)
+    draw_confusion(axes, counts, names, rows, columns)
+    return svg(drawn, description)
+
+
+def draw_confusion(axes: Axes, counts: NDArray[Any], names: Sequence[str], rows: str, columns: str) -> None:
+    """The same on axes of a larger figure."""
+    total = len(names)
+    shown = [plain(name) for name in names]
     shares = np.divide(counts, counts.sum(axis=1, keepdims=True), out=np.zeros(counts.shape, float),
                        where=counts.sum(axis=1, keepdims=True) > 0)
     axes.grid(False)
@@ -80,8 +93,9 @@ def confusion(counts: NDArray[Any], names: Sequence[str], rows: str, columns: st
     axes.pcolormesh(edges, edges, shares, cmap="Blues", vmin=0, vmax=1.25, edgecolors="white", linewidth=1)
     axes.set_aspect("equal")
     axes.invert_yaxis()
-    axes.set_xticks(range(total), list(names), rotation=0 if total < 4 else 40, ha="center" if total < 4 else "right")
-    axes.set_yticks(range(total), list(names))
+    slanted = total > 3 or max(len(name) for name in shown) * total > SLANTED_LETTERS
+    axes.set_xticks(range(total), shown, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+    axes.set_yticks(range(total), shown)
     axes.set_xlabel(columns)
     axes.set_ylabel(rows)
     if total <= SHOWN_CLASSES:
@@ -90,4 +104,11 @@ def confusion(counts: NDArray[Any], names: Sequence[str], rows: str, columns: st
             text = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
             axes.text(column, row, text, ha="center", va="center",
                       color="white" if shares[row, column] > 0.75 else INK)
-    return svg(drawn, description)
+
+
+def plain(name: str, most: int = 24) -> str:
+    """A name from a file as text that is drawn as it stands: no formula, no line of its own, not too long."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    text = f" {text}" if text.startswith("_") else text  # matplotlib leaves such names out of legends
+    return text.replace("$", r"\$")

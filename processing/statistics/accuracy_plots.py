@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..reports.plots import BLUE, GREY, INK, ORANGE, figure, svg
+from ..reports.plots import BLUE, GREY, INK, ORANGE, figure, plain, svg
 from .accuracy_text import HECTARE, amount, unit
 from .estimation import Estimate
 
@@ -74,16 +74,11 @@ def _whisker(axes: Axes, height: float, one: Estimate | None, factor: float, col
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), [_plain(name) for name in names], color=INK)
+    axes.set_yticks(range(len(names)), [plain(name, LONGEST) for name in names], color=INK)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-
-
-def _plain(name: str) -> str:
-    """A name from a file that is drawn as it stands: no formula, and not too long."""
-    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
 
 
 def _few_ticks() -> Any:

@@ -32,7 +32,7 @@ PARAMETERS = {
     ],
     "trainclassifier": [
         "INPUT", "LABELS", "CLASS_FIELD", "TARGET", "UNIT", "POSITIVE_CLASS", "CLASS_WEIGHTS", "BLOCK_SIZE", "AOI",
-        "SEED", "OUTPUT",
+        "EMBEDDINGS", "VALIDATION", "SEED", "OUTPUT", "REPORT",
     ],
     "applyclassifier": ["INPUT", "MODEL", "AOI", "EXTENT", "OUTPUT", "CLASSES"],
     "suggestpoints": [
@@ -110,7 +110,12 @@ def test_destinations_and_defaults(algorithms: dict[str, QgsProcessingAlgorithm]
     apply = algorithms["applyclassifier"]
     assert apply.parameterDefinition("INPUT").layerType() == QgsProcessing.SourceType.TypeFile
     assert apply.parameterDefinition("CLASSES").createByDefault()
-    assert algorithms["trainclassifier"].parameterDefinition("CLASS_FIELD").defaultValue() == "label"
+    train = algorithms["trainclassifier"]
+    assert train.parameterDefinition("CLASS_FIELD").defaultValue() == "label"
+    assert not train.parameterDefinition("REPORT").createByDefault()
+    assert train.outputDefinition("REPORT").type() == "outputHtml"
+    for name in ("REPORT", "EMBEDDINGS", "VALIDATION"):
+        assert train.parameterDefinition(name).flags() & OPTIONAL, name
 
 
 def test_rasters_are_checked_without_loading_them(

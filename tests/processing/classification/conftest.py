@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
 import shapely
+from bitscape.processing import operations
 from bitscape.processing.compression.basis import Basis, MappingRecord, SourceRecord, basis_path
 from bitscape.processing.compression.tiles import TAG
 from bitscape.processing.grids.grid import Grid
@@ -81,6 +83,28 @@ def scene_tiles(
 ) -> Path:
     """The scene as tiles on SOUTH_UP, for tests that only read them."""
     return make_tiles(tmp_path_factory.mktemp("scene") / "tiles.tif", scene[0], SOUTH_UP)
+
+
+@dataclass(frozen=True)
+class MadeSample:
+    """Sample data of two years, tiles of their difference, and its parts."""
+
+    tiles: Path
+    labels: Path
+    embeddings: list[str]
+    truth: Path
+
+
+@pytest.fixture(scope="session")
+def made_sample(tmp_path_factory: pytest.TempPathFactory) -> MadeSample:
+    """The plugin's own sample data (256 × 256 pixels, seed 0), for tests that only read them."""
+    folder = tmp_path_factory.mktemp("made")
+    made = operations.run(
+        "createsampledata", {"folder": str(folder), "size": 256, "seed": 0, "years": [2020, 2024]}, Progress())
+    embeddings = [str(path) for path in made["embeddings"]]
+    built = operations.run(
+        "buildembeddingtiles", {"inputs": embeddings, "output": str(folder / "change.tif")}, Progress())
+    return MadeSample(Path(built["tiles"]), Path(made["labels"]), embeddings, Path(made["truth"]))
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import rasterio
 import shapely
 from bitscape.processing import operations
 from bitscape.processing.classification.apply import BandScorer
+from bitscape.processing.classification.lesson import positive_of
 from bitscape.processing.classification.model import load_model
-from bitscape.processing.classification.train import positive_of
 from bitscape.processing.compression.tiles import Tiles
 from bitscape.processing.errors import BasisMismatch, Cancelled, InputError, LabelError, OutputError
 from bitscape.processing.grids.grid import Grid
