@@ -63,6 +63,7 @@ OPERATIONS: dict[str, Operation] = {
     "suggestpoints": Operation("classification.suggestpoints", "suggest_points", "SuggestRequest"),
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
+    "classpolygons": Operation("polygons.classpolygons", "class_polygons", "PolygonRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
 }
 

@@ -64,10 +64,9 @@ def label(values: NDArray[np.uint8], least: int, diagonal: bool, labels: NDArray
                 if values[r - 1, c] == value:
                     above = labels[r - 1, c]
                     found = above if found == 0 or found == above else join(parent, found, above)
-                elif diagonal:
-                    if c > 0 and values[r - 1, c - 1] == value:
-                        above = labels[r - 1, c - 1]
-                        found = above if found == 0 or found == above else join(parent, found, above)
+                elif diagonal and c > 0 and values[r - 1, c - 1] == value:
+                    above = labels[r - 1, c - 1]
+                    found = above if found == 0 or found == above else join(parent, found, above)
                 if diagonal and c + 1 < width and values[r - 1, c + 1] == value:
                     above = labels[r - 1, c + 1]
                     found = above if found == 0 or found == above else join(parent, found, above)
@@ -142,7 +141,7 @@ def join_rows(
 @njit(nogil=True, cache=True)
 def surround(around: int, region: int) -> int:
     """What surrounds a hole, after one more of its neighbours was seen."""
-    if around == NO_REGION or around == region:
+    if around in (NO_REGION, region):
         return region
     return FORBIDDEN
 

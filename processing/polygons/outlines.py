@@ -113,5 +113,4 @@ def _apart(polygons: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
     size = np.bincount(group, shapely.get_num_coordinates(polygons))
     batch = (np.cumsum(size) // BATCH_VERTICES)[group]
     order = np.argsort(batch, kind="stable")
-    for part in np.split(order, np.flatnonzero(np.diff(batch[order])) + 1):
-        yield part
+    yield from np.split(order, np.flatnonzero(np.diff(batch[order])) + 1)

@@ -33,7 +33,6 @@ from .labelling import (
     resolve,
     total,
 )
-from .scratch import Scratch
 from .selection import NO_SCORE, Part
 
 MOST = 2**31 - 2
@@ -160,7 +159,8 @@ def _label_bands(
     what is kept, and of what reaches over a band's edge."""
     code, area = _Growing(np.uint8), _Growing(np.float64)
     piece_parent, region_parent = _Growing(np.int32), _Growing(np.int32)
-    above = above_values = None
+    above: NDArray[np.int32] | None = None
+    above_values: NDArray[np.uint8] | None = None
     for top, window, values in bands:
         height = values.shape[0]
         labels = np.empty(values.shape, np.int32)
@@ -187,7 +187,7 @@ def _label_bands(
         rows = ids[top : top + height]
         np.take(numbers, labels, out=rows)
         targets[top : top + height] = values
-        if above is not None:
+        if above is not None and above_values is not None:
             join_rows(above, above_values, rows[0], values[0], piece_parent.values, region_parent.values, rules.eight)
         above, above_values = rows[-1].copy(), values[-1].copy()
         del rows
@@ -222,7 +222,7 @@ def _fill_holes(
     diagonal = not rules.eight  # what surrounds connects through corners where what is surrounded does not
     area, around, parent = _Growing(np.float64), _Growing(np.int32), _Growing(np.int32)
     above = None
-    for top, window, size in ahead(part, areas):
+    for top, _, size in ahead(part, areas):
         height = size.shape[0]
         rows, values = ids[top : top + height], targets[top : top + height]
         found = pieces.lookup[rows]
@@ -297,7 +297,7 @@ def _measure(
         progress.report((top + height) / part.height)
     resolve(parent)
     region, regions = elements.region, len(pieces.target)
-    sums = [np.bincount(region, weights, regions) for weights in (pixels, area, score, scored)]
+    sums = [np.bincount(region, weights, regions).astype(np.float64) for weights in (pixels, area, score, scored)]
     last = np.zeros(regions, np.int32)
     np.maximum.at(last, region, last_row)
     with np.errstate(invalid="ignore"):

@@ -41,9 +41,14 @@ class Entry:
 class CodedMap(Protocol):
     """A map as codes: 0 unknown, i + 1 for the entry i of its legend."""
 
-    path: Path
-    grid: Grid
-    tags: dict[str, str]
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def grid(self) -> Grid: ...
+
+    @property
+    def tags(self) -> dict[str, str]: ...
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Codes of a window (height, width)."""
@@ -60,6 +65,11 @@ class ScoreMap:
     tags: dict[str, str] = field(repr=False)
     reader: RasterReader = field(repr=False, compare=False)
 
+    def number(self, name: str) -> int | None:
+        """The number that a class of this score has in the class map of the same run; None if it is not known."""
+        return next((int(tag[6:]) for tag, text in self.tags.items()
+                     if tag.startswith("CLASS_") and tag[6:].isdigit() and text == name), None)
+
     @staticmethod
     def open(path: Path) -> ScoreMap:
         """Open a score. Raises InputError for any other raster."""
@@ -67,8 +77,8 @@ class ScoreMap:
             grid, kinds, nodata, count = Grid.of(dataset), dataset.dtypes, dataset.nodata, dataset.count
             tags: dict[str, str] = dict(dataset.tags())
         if "SCORE_OF" not in tags or kinds[0] != "uint8" or nodata != NO_SCORE:
-            raise InputError(f"{path} is not a score: one has bytes 0 to 254, 255 for no data, and the tag SCORE_OF, as "
-                             "“Apply classifier to tiles” writes it.")
+            raise InputError(f"{path} is not a score: one has bytes 0 to 254, 255 for no data, and the tag SCORE_OF, "
+                             "as “Apply classifier to tiles” writes it.")
         names = [tags["SCORE_OF"]] if count == 1 else [name.strip() for name in tags["SCORE_OF"].split(", ")]
         if len(names) != count:
             raise InputError(f"{path} has {count} bands, but its tag SCORE_OF names {len(names)} classes: "
@@ -212,10 +222,10 @@ def choose_scores(maps: Sequence[ScoreMap], classes: Sequence[str], threshold: f
         if one.names != names:
             raise InputError(f"{maps[0].path.name} is a score of {listed(names)}, {one.path.name} of "
                              f"{listed(one.names)}. Scores of the same classes can be compared.")
-    bands = [_among(name, names, maps[0].path) for name in classes] or list(range(len(names)))
+    bands = [_among(name, maps[0]) for name in classes] or list(range(len(names)))
     bands = list(dict.fromkeys(bands))
     least = math.ceil(threshold * TOP - 1e-9)
-    legend = [Entry(names[band], None) for band in bands]
+    legend = [Entry(names[band], maps[0].number(names[band])) for band in bands]
     legend.append(Entry(f"not {names[bands[0]]}" if len(bands) == 1 else "none of them", None))
     coded: list[CodedMap] = [CodedScores(one, bands, least) for one in maps]
     return Maps(coded, legend, list(range(1, len(bands) + 1)), True)
@@ -223,9 +233,8 @@ def choose_scores(maps: Sequence[ScoreMap], classes: Sequence[str], threshold: f
 
 def choose_classes(
     maps: Sequence[ClassMap], classes: Sequence[str], part: Part, progress: Progress
-) -> tuple[Maps, NDArray[np.int64]]:
-    """Class maps as codes, and how many pixels each code has in the first map, or in all together if there are several,
-    (entries + 1,), unknown ones first. Reads all pixels once.
+) -> Maps:
+    """Class maps as codes. Reads all pixels once, since a map need not name all its classes.
 
     Classes of several maps are the same if their names are. Raises InputError if a class is in none of the maps.
     """
@@ -235,7 +244,6 @@ def choose_classes(
             counts.append(_count(one, part, progress))
     legend: list[Entry] = []
     codes: dict[str, int] = {}
-    total = np.zeros(MAX_CLASSES + 2, np.int64)
     coded: list[CodedMap] = []
     for one, found in zip(maps, counts, strict=True):
         colours, limits = _colours(one.path)
@@ -247,15 +255,13 @@ def choose_classes(
                 codes[name] = len(legend)
                 if len(legend) > MAX_CLASSES:
                     raise _too_many(one.path)
-            total[codes[name]] += found.get(value, 0)
         known = np.array(values or [0], np.int64)
         coded.append(CodedClasses(one, known, np.array([codes.get(one.name(v), 0) for v in known], np.uint8)))
     chosen = [_wanted(text, legend, maps) for text in classes]
     if not chosen and all(POSITIVE in one.tags for one in maps):
         named = {one.tags[POSITIVE] for one in maps}
         chosen = [codes[name] for name in sorted(named) if name in codes]
-    total[0] = part.height * part.width * len(maps) - total.sum()
-    return Maps(coded, legend, sorted(set(chosen)) or None, False), total[: len(legend) + 1]
+    return Maps(coded, legend, sorted(set(chosen)) or None, False)
 
 
 def _count(one: ClassMap, part: Part, progress: Progress) -> dict[int, int]:
@@ -300,13 +306,13 @@ def _wanted(text: str, legend: Sequence[Entry], maps: Sequence[ClassMap]) -> int
     raise InputError(f"There is no class {text.strip()} in {where}; there are {listed(there)}.")
 
 
-def _among(text: str, names: Sequence[str], path: Path) -> int:
+def _among(text: str, score: ScoreMap) -> int:
     """The band of a class of a score, by name or number."""
     wanted = text.strip().casefold()
-    for band, name in enumerate(names):
-        if name.casefold() == wanted or str(band + 1) == wanted:
+    for band, name in enumerate(score.names):
+        if name.casefold() == wanted or str(score.number(name)) == wanted:
             return band
-    raise InputError(f"There is no class {text.strip()} in {path.name}; it is a score of {listed(names)}.")
+    raise InputError(f"There is no class {text.strip()} in {score.path.name}; it is a score of {listed(score.names)}.")
 
 
 def _colours(path: Path) -> tuple[dict[int, str], Any]:

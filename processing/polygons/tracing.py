@@ -15,7 +15,7 @@ EAST, SOUTH, WEST, NORTH = 0, 1, 2, 3
 @njit(nogil=True, cache=True)
 def _is(ids: NDArray[np.int32], root: NDArray[np.int32], r: int, c: int, one: int) -> bool:
     height, width = ids.shape
-    return 0 <= r < height and 0 <= c < width and root[ids[r, c] & MASK] == one
+    return bool(0 <= r < height and 0 <= c < width and root[ids[r, c] & MASK] == one)
 
 
 @njit(nogil=True, cache=True)
