@@ -141,9 +141,9 @@ def join_rows(
 @njit(nogil=True, cache=True)
 def surround(around: int, region: int) -> int:
     """What surrounds a hole, after one more of its neighbours was seen."""
-    if around in (NO_REGION, region):
+    if around == NO_REGION:
         return region
-    return FORBIDDEN
+    return around if around == region else FORBIDDEN
 
 
 @njit(nogil=True, cache=True)
