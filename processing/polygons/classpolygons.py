@@ -20,10 +20,11 @@ from ..operations import Request, Result
 from ..outputs import whole_or_nothing
 from ..progress import Progress
 from ..provenance import provenance, tags
-from .attributes import CHANGED, HECTARE, columns, perimeters_of
+from .attributes import CHANGED, HECTARE, columns
 from .changes import Target, Transition, Transitions, select, targets_of
 from .labelling import FIRST, UNKNOWN
 from .outlines import outlines, simplified
+from .perimeter import perimeters_of
 from .regions import Areas, Regions, Rules, Scores, ahead, areas_of, find_regions
 from .scratch import Scratch
 from .selection import (
@@ -301,17 +302,17 @@ def _draw(
     progress: Progress,
 ) -> list[str]:
     """Write the polygons of all regions; returns the names of their fields."""
-    perimeters = perimeters_of(work.part.grid, work.on_earth)
-    transform = work.part.grid.crop(work.part.window).transform
+    grid = work.part.grid.crop(work.part.window)
+    perimeters = perimeters_of(grid, work.on_earth)
     fields: list[str] = []
 
     def write(numbers: NDArray[np.int32], polygons: NDArray[Any]) -> None:
-        found = columns(numbers, perimeters(polygons, progress), regions, work.targets, work.maps.legend, work.periods,
+        found = columns(numbers, perimeters(polygons), regions, work.targets, work.maps.legend, work.periods,
                         work.on_earth, scored)
         fields[:] = list(found)
         writer.add(polygons, found)
 
-    drawn = outlines(ids.array, regions, transform, ids.release, progress)
+    drawn = outlines(ids.array, regions, grid.transform, ids.release, progress)
     write(np.empty(0, np.int32), np.empty(0, object))
     if request.tolerance == 0:
         for numbers, polygons in drawn:

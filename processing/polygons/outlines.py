@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,35 +16,34 @@ from .regions import Regions
 from .tracing import trace
 
 STEP_PIXELS = 1 << 22
+LARGE_CORNERS = 1 << 20
+"""Regions with more corners are dealt with one by one."""
 BATCH_VERTICES = 1 << 18
 """Vertices that are simplified at once, where what touches is not more: it bounds the wait for a cancel."""
 
 
+@dataclass(frozen=True)
 class _Rings:
-    """Rings of regions that are not complete yet: ``corners`` (n, 2) int32, and by ring its length, piece, and whether
-    it is a hole."""
+    """Rings of regions: ``corners`` (n, 2) int32, and by ring its length, its piece, and whether it is a hole."""
 
-    def __init__(self) -> None:
-        self.corners = np.empty((0, 2), np.int32)
-        self.lengths = np.empty(0, np.int64)
-        self.pieces = np.empty(0, np.int32)
-        self.holes = np.empty(0, np.bool_)
+    corners: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+    pieces: NDArray[np.int32]
+    holes: NDArray[np.bool_]
 
-    def add(self, corners: Any, ends: Any, pieces: Any, holes: Any) -> None:
-        """Add what ``trace`` returns."""
-        self.corners = np.concatenate([self.corners, corners])
-        self.lengths = np.concatenate([self.lengths, np.diff(ends, prepend=0)])
-        self.pieces = np.concatenate([self.pieces, pieces])
-        self.holes = np.concatenate([self.holes, holes])
+    def part(self, chosen: NDArray[np.bool_]) -> _Rings:
+        """The rings chosen (rings,)."""
+        if chosen.all():
+            return self
+        return _Rings(self.corners[np.repeat(chosen, self.lengths)], self.lengths[chosen], self.pieces[chosen],
+                      self.holes[chosen])
 
-    def take(self, chosen: NDArray[np.bool_]) -> _Rings:
-        """Take out the rings chosen (rings,)."""
-        taken = _Rings()
-        of_vertices = np.repeat(chosen, self.lengths)
-        for into, which, vertices in ((taken, chosen, of_vertices), (self, ~chosen, ~of_vertices)):
-            into.corners, into.lengths = self.corners[vertices], self.lengths[which]
-            into.pieces, into.holes = self.pieces[which], self.holes[which]
-        return taken
+    @staticmethod
+    def joined(parts: Sequence[_Rings]) -> _Rings:
+        """The rings of all parts."""
+        corners = [one.corners for one in parts]
+        return _Rings(np.concatenate(corners), np.concatenate([one.lengths for one in parts]),
+                      np.concatenate([one.pieces for one in parts]), np.concatenate([one.holes for one in parts]))
 
 
 def outlines(
@@ -55,16 +55,37 @@ def outlines(
     the rings of regions that go on below.
     """
     height, width = ids.shape
-    rings = _Rings()
+    waiting: list[_Rings] = []
     step = max(1, min(512, STEP_PIXELS // width))
     for top in range(0, height, step):
         bottom = min(height, top + step)
-        rings.add(*trace(ids, regions.root, top, bottom))
+        corners, ends, pieces, holes = trace(ids, regions.root, top, bottom)
         release()
         progress.report(bottom / height)
-        done = rings.take(regions.last_row[regions.region[rings.pieces]] < bottom)
-        if len(done.lengths):
-            yield _multipolygons(done, regions, transform)
+        waiting.append(_Rings(corners, np.diff(ends, prepend=0), pieces, holes))
+        del corners
+        ended = [regions.last_row[regions.region[one.pieces]] < bottom for one in waiting]
+        done = [one.part(those) for one, those in zip(waiting, ended, strict=True) if those.any()]
+        waiting = [one.part(~those) for one, those in zip(waiting, ended, strict=True) if not those.all()]
+        for some in _portions(done, regions):
+            yield _multipolygons(some, regions, transform)
+
+
+def _portions(done: list[_Rings], regions: Regions) -> Iterator[_Rings]:
+    """Rings of complete regions, together but for the largest: of a map that is mostly one class, one of them may be
+    most of what there is."""
+    if not done:
+        return
+    rings = _Rings.joined(done)
+    done.clear()
+    region = regions.region[rings.pieces]
+    corners = np.bincount(region, rings.lengths)
+    large = np.flatnonzero(corners > LARGE_CORNERS)
+    rest = ~np.isin(region, large)
+    if rest.any():
+        yield rings.part(rest)
+    for one in large:
+        yield rings.part(region == one)
 
 
 def _multipolygons(rings: _Rings, regions: Regions, transform: Affine) -> tuple[NDArray[np.int32], NDArray[Any]]:
@@ -73,10 +94,14 @@ def _multipolygons(rings: _Rings, regions: Regions, transform: Affine) -> tuple[
     lengths = rings.lengths[order]
     starts = (np.cumsum(rings.lengths) - rings.lengths)[order]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    index = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    column, row = rings.corners[index, 0].astype(np.float64), rings.corners[index, 1].astype(np.float64)
-    xy = np.column_stack([transform.a * column + transform.b * row + transform.c,
-                          transform.d * column + transform.e * row + transform.f])
+    index = np.repeat(starts - offsets[:-1], lengths)
+    index += np.arange(offsets[-1])
+    xy = np.empty((len(index), 2))
+    for begin in range(0, len(index), LARGE_CORNERS):
+        column, row = rings.corners[index[begin : begin + LARGE_CORNERS]].T
+        xy[begin : begin + LARGE_CORNERS, 0] = transform.a * column + transform.b * row + transform.c
+        xy[begin : begin + LARGE_CORNERS, 1] = transform.d * column + transform.e * row + transform.f
+    del index
     shells = np.flatnonzero(~rings.holes[order])
     of_region = regions.region[rings.pieces[order[shells]]]
     numbers, first = np.unique(of_region, return_index=True)
