@@ -13,9 +13,12 @@ EAST, SOUTH, WEST, NORTH = 0, 1, 2, 3
 
 
 @njit(nogil=True, cache=True)
-def _is(ids: NDArray[np.int32], root: NDArray[np.int32], r: int, c: int, one: int) -> bool:
+def _at(ids: NDArray[np.int32], root: NDArray[np.int32], r: int, c: int) -> int:
+    """The component at a pixel; 0 for none, and outside."""
     height, width = ids.shape
-    return bool(0 <= r < height and 0 <= c < width and root[ids[r, c] & MASK] == one)
+    if 0 <= r < height and 0 <= c < width:
+        return int(root[ids[r, c] & MASK])
+    return 0
 
 
 @njit(nogil=True, cache=True)
@@ -31,8 +34,8 @@ def _walk(
 ) -> tuple[NDArray[np.int32], int, int]:
     """Walk the ring whose first edge is the one above a pixel, the component on the right hand.
 
-    Returns the corners where it turns, as (column, row, whether the component goes on across the corner), how many
-    they are, and how many of them are such crossings.
+    Returns the corners where it turns, or meets the corner of another component, as (column, row, whether the component
+    goes on across the corner), how many they are, and how many of them are such crossings.
     """
     one = root[ids[row, column] & MASK]
     r, c, heading = row, column, EAST
@@ -43,25 +46,27 @@ def _walk(
                 break
             ids[r, c] |= SEEN
             c += 1
-            right, left = _is(ids, root, r, c, one), _is(ids, root, r - 1, c, one)
+            ahead, left, behind = _at(ids, root, r, c), _at(ids, root, r - 1, c), _at(ids, root, r - 1, c - 1)
         elif heading == SOUTH:
             r += 1
-            right, left = _is(ids, root, r, c - 1, one), _is(ids, root, r, c, one)
+            ahead, left, behind = _at(ids, root, r, c - 1), _at(ids, root, r, c), _at(ids, root, r - 1, c)
         elif heading == WEST:
             c -= 1
-            right, left = _is(ids, root, r - 1, c - 1, one), _is(ids, root, r, c - 1, one)
+            ahead, left, behind = _at(ids, root, r - 1, c - 1), _at(ids, root, r, c - 1), _at(ids, root, r, c)
         else:
             r -= 1
-            right, left = _is(ids, root, r - 1, c, one), _is(ids, root, r - 1, c - 1, one)
-        if right and not left:
+            ahead, left, behind = _at(ids, root, r - 1, c), _at(ids, root, r - 1, c - 1), _at(ids, root, r, c - 1)
+        straight = ahead == one and left != one
+        if straight and left == behind:
             continue
         if count == ring.shape[0]:
             ring = _grown(ring)
         ring[count, 0], ring[count, 1] = c, r
-        ring[count, 2] = 1 if left and not right else 0
+        ring[count, 2] = 1 if left == one and ahead != one else 0
         crossings += ring[count, 2]
         count += 1
-        heading = (heading + 1) % 4 if not right else (heading + 3) % 4
+        if not straight:
+            heading = (heading + 1) % 4 if ahead != one else (heading + 3) % 4
     return ring, count, crossings
 
 
@@ -89,6 +94,7 @@ def trace(
     (elements + 1,): the component of each. Returns corners (n, 2) as column and row, closed; where each ring ends in
     them (rings,); the component of each ring; and whether it is a hole.
 
+    Where three components meet, all have a corner, also one that goes straight on: together they are a valid coverage.
     A ring that touches itself at a corner is parted there, so that polygons are valid: their holes may touch them, and
     each other, at points only.
     """
@@ -105,7 +111,7 @@ def trace(
             if value <= 0:
                 continue
             one = root[value]
-            if one == 0 or _is(ids, root, row - 1, column, one):
+            if one == 0 or _at(ids, root, row - 1, column) == one:
                 continue
             ring, count, crossings = _walk(ids, root, row, column, ring)
             while used + 2 * count + 2 > corners.shape[0]:

@@ -73,9 +73,9 @@ def peer(source: str, target: str) -> None:
     for shape, value in shapes(classes, mask=kept, connectivity=4, transform=transform):
         polygon = shapely.geometry.shape(shape)
         area = 0.0
-        for ring in (polygon.exterior, *polygon.interiors):
+        for number, ring in enumerate((polygon.exterior, *polygon.interiors)):
             x, y = to_geographic.transform(*shapely.get_coordinates(ring).T)
-            area += abs(ellipsoid.polygon_area_perimeter(x, y)[0]) * (1 if ring is polygon.exterior else -1)
+            area += abs(ellipsoid.polygon_area_perimeter(x, y)[0]) * (-1 if number else 1)
         polygons.append(polygon)
         values.append(int(value))
         areas.append(area / 10_000)

@@ -38,6 +38,10 @@ PARAMETERS = {
     "suggestpoints": [
         "INPUT", "LABELS", "CLASS_FIELD", "POSITIVE_CLASS", "MODEL", "AOI", "COUNT", "SEED", "OUTPUT",
     ],
+    "classpolygons": [
+        "INPUT", "CLASSES", "THRESHOLD", "MIN_AREA", "FILL_HOLES", "SIMPLIFY", "CONNECTIVITY", "SCORE", "PERIODS",
+        "AOI", "OUTPUT", "TRANSITIONS",
+    ],
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
