@@ -122,7 +122,7 @@ def ramp_colours(count: int) -> list[str]:
 def style_polygons(
     path: str | Path, field: str, entries: Sequence[tuple[str, str, str]], aliases: dict[str, str]
 ) -> None:
-    """Polygons by a field, see-through, with outlines in their colour. ``entries`` are (value, name to show, colour),
+    """Polygons by a field, see-through, with darker outlines. ``entries`` are (value, name to show, colour),
     ``aliases`` what fields are called where they are shown."""
     categories, symbols = [], []
     for number, (value, name, colour) in enumerate(entries):
@@ -141,7 +141,8 @@ def style_polygons(
 def _fill_symbol(number: int, colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     values = {
-        "color": f"{red},{green},{blue},110", "style": "solid", "outline_color": f"{red},{green},{blue},255",
+        "color": f"{red},{green},{blue},110", "style": "solid",
+        "outline_color": f"{red * 3 // 5},{green * 3 // 5},{blue * 3 // 5},255",
         "outline_style": "solid", "outline_width": "0.4", "outline_width_unit": "MM", "joinstyle": "miter",
     }
     options = "".join(f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in values.items())
