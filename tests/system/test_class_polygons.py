@@ -92,6 +92,8 @@ def test_two_maps_give_first_changes_and_transitions(qgis: Qgis, out: Path, tmp_
     assert table == {("forest", "forest"): 514, ("forest", "field"): 36, ("forest", "unknown"): 50,
                      ("field", "field"): 300}
     assert len(rows_of(out / "changed.gpkg", "transitions")) == 4
+    data = ogr.Open(str(out / "changed.gpkg"))
+    assert data.GetLayer(0).GetName() == "polygons", "QGIS loads the first layer"
     one = qgis.succeed("classpolygons", INPUT=maps[0], OUTPUT=out / "cover.gpkg")
     assert one["COUNT"] == 2
     style = (out / "cover.qml").read_text(encoding="utf-8")
