@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from .changes import Target, Transition, Transitions, select, targets_of
 from .labelling import FIRST, UNKNOWN
 from .outlines import outlines, simplified
 from .perimeter import perimeters_of
+from .ragged import Ragged
 from .regions import Areas, Regions, Rules, Scores, ahead, areas_of, find_regions
 from .scratch import Scratch
 from .selection import (
@@ -306,28 +307,29 @@ def _draw(
     perimeters = perimeters_of(grid, work.on_earth)
     fields: list[str] = []
 
-    def write(numbers: NDArray[np.int32], polygons: NDArray[Any]) -> None:
+    def write(numbers: NDArray[np.int32], polygons: Ragged) -> None:
         found = columns(numbers, perimeters(polygons), regions, work.targets, work.maps.legend, work.periods,
                         work.on_earth, scored)
         fields[:] = list(found)
         writer.add(polygons, found)
 
     drawn = outlines(ids.array, regions, grid.transform, ids.release, progress)
-    write(np.empty(0, np.int32), np.empty(0, object))
+    write(np.empty(0, np.int32), Ragged.of(np.empty(0, object)))
     if request.tolerance == 0:
-        for numbers, polygons in drawn:
-            write(numbers, polygons)
+        for numbers, outline in drawn:
+            write(numbers, outline)
     else:
         with progress.stage(0, 0.4, "Drawing outlines"):
-            batches = list(drawn)
+            batches = [(numbers, outline.shapes()) for numbers, outline in drawn]
         if batches:
-            numbers, polygons = (np.concatenate(part) for part in zip(*batches, strict=True))
+            numbers = np.concatenate([numbers for numbers, _ in batches])
+            polygons = np.concatenate([shapes for _, shapes in batches])
             batches.clear()
             with progress.stage(0.4, 0.8, "Simplifying outlines"):
                 polygons = simplified(polygons, request.tolerance, progress)
             with progress.stage(0.8, 1, "Writing polygons"):
                 for begin in range(0, len(numbers), 5000):
-                    write(numbers[begin : begin + 5000], polygons[begin : begin + 5000])
+                    write(numbers[begin : begin + 5000], Ragged.of(polygons[begin : begin + 5000]))
                     progress.report(begin / len(numbers))
     writer.flush()
     return fields

@@ -12,6 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ..progress import Progress
+from .ragged import Ragged
 from .regions import Regions
 from .tracing import trace
 
@@ -48,7 +49,7 @@ class _Rings:
 
 def outlines(
     ids: NDArray[np.int32], regions: Regions, transform: Affine, release: Callable[[], None], progress: Progress,
-) -> Iterator[tuple[NDArray[np.int32], NDArray[Any]]]:
+) -> Iterator[tuple[NDArray[np.int32], Ragged]]:
     """The regions' numbers and multipolygons along the edges of pixels, a batch for each row band in which some end.
 
     ``ids`` (height, width): elements; their signs are used up. ``transform``: of corners to the CRS. What is held are
@@ -76,19 +77,18 @@ def _portions(done: list[_Rings], regions: Regions) -> Iterator[_Rings]:
     most of what there is."""
     if not done:
         return
-    rings = _Rings.joined(done)
-    done.clear()
-    region = regions.region[rings.pieces]
-    corners = np.bincount(region, rings.lengths)
+    region = [regions.region[one.pieces] for one in done]
+    corners = np.bincount(np.concatenate(region), np.concatenate([one.lengths for one in done]))
     large = np.flatnonzero(corners > LARGE_CORNERS)
-    rest = ~np.isin(region, large)
-    if rest.any():
-        yield rings.part(rest)
-    for one in large:
-        yield rings.part(region == one)
+    rest = [one.part(~np.isin(of, large)) for one, of in zip(done, region, strict=True)]
+    if any(len(one.lengths) for one in rest):
+        yield _Rings.joined(rest)
+    del rest
+    for number in large:
+        yield _Rings.joined([one.part(of == number) for one, of in zip(done, region, strict=True)])
 
 
-def _multipolygons(rings: _Rings, regions: Regions, transform: Affine) -> tuple[NDArray[np.int32], NDArray[Any]]:
+def _multipolygons(rings: _Rings, regions: Regions, transform: Affine) -> tuple[NDArray[np.int32], Ragged]:
     """Rings of complete regions as one multipolygon a region: shells first, each with its own holes."""
     order = np.lexsort((rings.holes, rings.pieces, regions.region[rings.pieces]))
     lengths = rings.lengths[order]
@@ -105,9 +105,7 @@ def _multipolygons(rings: _Rings, regions: Regions, transform: Affine) -> tuple[
     shells = np.flatnonzero(~rings.holes[order])
     of_region = regions.region[rings.pieces[order[shells]]]
     numbers, first = np.unique(of_region, return_index=True)
-    found = shapely.from_ragged_array(
-        shapely.GeometryType.MULTIPOLYGON, xy, (offsets, np.append(shells, len(order)), np.append(first, len(shells))))
-    return numbers.astype(np.int32), found
+    return numbers.astype(np.int32), Ragged(xy, offsets, np.append(shells, len(order)), np.append(first, len(shells)))
 
 
 def simplified(polygons: NDArray[Any], tolerance: float, progress: Progress) -> NDArray[Any]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import shapely
-from affine import Affine
 from numba import njit
 from numpy.typing import NDArray
 
 from ..grids.grid import Grid
+from .ragged import Ragged
 
 NODES = 257
 """Places along each side of a grid where its scale is computed; between them it is interpolated linearly."""
-Perimeter = Callable[[NDArray[Any]], NDArray[np.float64]]
+Perimeter = Callable[[Ragged], NDArray[np.float64]]
 
 
 def perimeters_of(grid: Grid, on_earth: bool) -> Perimeter:
@@ -25,25 +23,17 @@ def perimeters_of(grid: Grid, on_earth: bool) -> Perimeter:
     The length of an edge is that of the first fundamental form in its middle, from the derivatives of longitude and
     latitude by column and row and the ellipsoid's radii of curvature (Snyder 1987): edges are short beside the Earth.
     """
-    if not on_earth:
-        return lambda polygons: np.asarray(shapely.length(polygons), np.float64)
-    nodes, inverse = _nodes(grid), ~grid.transform
+    t, inverse = grid.transform, np.array((~grid.transform)[:6], np.float64)
+    flat = np.array([t.a**2 + t.d**2, t.a * t.b + t.d * t.e, t.b**2 + t.e**2])[:, None, None] * np.ones((2, 2))
+    nodes = _nodes(grid) if on_earth else flat
 
-    def measured(polygons: NDArray[Any]) -> NDArray[np.float64]:
-        if len(polygons) == 0:
-            return np.empty(0)
-        kind, xy, offsets = shapely.to_ragged_array(polygons)
-        assert kind == shapely.GeometryType.MULTIPOLYGON
-        rings, parts, wholes = (np.asarray(part, np.int64) for part in offsets)
+    def measured(polygons: Ragged) -> NDArray[np.float64]:
         found = np.zeros(len(polygons))
-        _lengths(xy, rings, parts[wholes], _six(inverse), grid.width, grid.height, nodes, found)
+        first_ring = polygons.parts[polygons.wholes]
+        _lengths(polygons.xy, polygons.rings, first_ring, inverse, grid.width, grid.height, nodes, found)
         return found
 
     return measured
-
-
-def _six(transform: Affine) -> NDArray[np.float64]:
-    return np.array(transform[:6], np.float64)
 
 
 def _nodes(grid: Grid) -> NDArray[np.float64]:

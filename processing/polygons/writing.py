@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from ..errors import OutputError
 from .attributes import HECTARE, Column, area_field
 from .changes import Transition
+from .ragged import Ragged
 
 POLYGONS, TRANSITIONS = "polygons", "transitions"
 BATCH = 20_000
-BATCH_VERTICES = 1_000_000
+BATCH_CORNERS = 1_000_000
 
 
 class PolygonWriter:
@@ -37,13 +37,13 @@ class PolygonWriter:
         self._metadata = {name: text for name, text in metadata.items() if not name.startswith("TIFFTAG")}
         self._waiting: list[tuple[NDArray[Any], dict[str, Column]]] = []
         self._written = False
+        self._corners = 0
 
-    def add(self, polygons: NDArray[Any], columns: dict[str, Column]) -> None:
+    def add(self, polygons: Ragged, columns: dict[str, Column]) -> None:
         """Add polygons with their fields, the same ones each time. Raises OutputError."""
-        self._waiting.append((polygons, columns))
-        count = sum(len(some) for some, _ in self._waiting)
-        if count >= BATCH or sum(int(shapely.get_num_coordinates(some).sum()) for some, _ in self._waiting) >= (
-                BATCH_VERTICES):
+        self._waiting.append((polygons.wkb(), columns))
+        self._corners += len(polygons.xy)
+        if self._corners >= BATCH_CORNERS or sum(len(some) for some, _ in self._waiting) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -55,13 +55,14 @@ class PolygonWriter:
         data = [np.concatenate([columns[name][0] for _, columns in self._waiting]) for name in names]
         masks = [_mask([columns[name][1] for _, columns in self._waiting]) for name in names]
         self._waiting.clear()
+        self._corners = 0
         if self._written and len(polygons) == 0:
             return
         new: dict[str, Any] = {} if self._written else {
             "dataset_metadata": self._metadata, "dataset_options": {"VERSION": "1.2"},  # GDAL < 3.7 warns about newer
             "layer_options": self._options,
         }
-        _write(self._path, shapely.to_wkb(polygons), data, names, field_mask=masks, layer=POLYGONS,
+        _write(self._path, polygons, data, names, field_mask=masks, layer=POLYGONS,
                geometry_type="MultiPolygon", crs=None if self._crs is None else self._crs.to_wkt(),
                append=self._written, **new)
         self._written = True

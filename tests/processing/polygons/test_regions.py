@@ -34,7 +34,10 @@ def made(targets: NDArray, rules: Rules, band_pixels: int) -> tuple[NDArray, Reg
                  for top, window in part.bands())
         regions = find_regions(part, ids, kept, bands, rules, areas_of(part.grid)[0], None, lambda: None, Progress())
         elements = ids.copy()
-        drawn = list(outlines(ids, regions, Affine.identity(), lambda: None, Progress()))
+        drawn = []
+        for some, ragged in outlines(ids, regions, Affine.identity(), lambda: None, Progress()):
+            assert shapely.equals_exact(shapely.from_wkb(ragged.wkb()), ragged.shapes()).all()
+            drawn.append((some, ragged.shapes()))
     numbers = np.concatenate([np.empty(0, np.int32), *(numbers for numbers, _ in drawn)])
     return elements, regions, numbers, np.concatenate([np.empty(0, object), *(found for _, found in drawn)])
 
