@@ -125,8 +125,9 @@ def class_polygons(request: PolygonRequest, progress: Progress) -> PolygonResult
     """Write the polygons, and of several maps the transitions; all files appear, or none.
 
     The raster is worked on in row bands and lies in an unnamed temporary file beside the output (five bytes a pixel).
-    Memory is that of a band, of what is kept (some hundred bytes a region), and of the outlines that are not finished;
-    with a tolerance that of all outlines. Raises InputError, GridMismatch or OutputError.
+    Memory is that of a band, of what is kept (some hundred bytes a region), of the outlines that are not finished (ten
+    bytes a corner), and of the largest polygon while it is written (some seventy bytes a corner); with a tolerance that
+    of all outlines. Raises InputError, GridMismatch or OutputError.
     """
     _check(request)
     opened = open_maps(request.inputs)
