@@ -64,6 +64,7 @@ OPERATIONS: dict[str, Operation] = {
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
     "designsample": Operation("statistics.design", "design_sample", "DesignRequest"),
+    "classpolygons": Operation("polygons.classpolygons", "class_polygons", "PolygonRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),

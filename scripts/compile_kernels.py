@@ -51,6 +51,8 @@ def main() -> None:
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)
         run("applyclassifier", tiles=[tiles], model=model, score=folder / "score.tif", classes=folder / "classes.tif")
+        polygons = {"output": folder / "polygons.gpkg", "max_hole": 1000, "connectivity": 8}
+        run("classpolygons", inputs=[folder / "score.tif"], **polygons)
         (west, south, east, north) = run("describetiles", tiles=tiles)["bounds"]
         view = {"west": west, "south": south, "east": east, "north": north, "width": SIZE, "height": SIZE}
         nothing: dict[str, Any] = {"x": [], "y": [], "classes": [], "names": []}

@@ -13,14 +13,15 @@ from .apply_classifier import ApplyClassifier
 from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
+from .class_polygons import ClassPolygons
 from .create_sample_data import CreateSampleData
 from .design_sample import DesignSample
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
-    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude,
-    DesignSample, AssessAccuracy,
+    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
+    ChangeMagnitude, DesignSample, AssessAccuracy,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

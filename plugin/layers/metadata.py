@@ -16,7 +16,7 @@ PROVENANCE = "BITSCAPE_PROVENANCE"
 
 
 def write_metadata(path: str | Path, title: str, abstract: str) -> None:
-    """Write title, abstract, origin, licence and attribution for a raster of ours."""
+    """Write title, abstract, origin, licence and attribution for a raster or GeoPackage of ours."""
     tags = tags_of(path)
     origin = _origin(tags.get(PROVENANCE, ""))
     lines = [
@@ -35,8 +35,8 @@ def write_metadata(path: str | Path, title: str, abstract: str) -> None:
 
 
 def tags_of(path: str | Path) -> dict[str, str]:
-    """The tags in a raster file; none if it cannot be opened."""
-    dataset = open_raster(path)
+    """The tags in a raster or a GeoPackage; none if it cannot be opened."""
+    dataset = open_raster(path, gdal.OF_RASTER | gdal.OF_VECTOR)
     return dict(dataset.GetMetadata()) if dataset is not None else {}
 
 
@@ -55,12 +55,12 @@ def entries_in(path: str | Path) -> list[Entry]:
     return sorted(found)
 
 
-def open_raster(path: str | Path) -> Any:
-    """A GDAL dataset, None if it cannot be opened."""
+def open_raster(path: str | Path, kinds: int = gdal.OF_RASTER) -> Any:
+    """A GDAL dataset of these kinds, None if it cannot be opened."""
     try:
         with warnings.catch_warnings():  # GDAL from 3.7 on warns that its default will change; both ways are handled
             warnings.simplefilter("ignore", FutureWarning)
-            return gdal.OpenEx(str(path), gdal.OF_RASTER)
+            return gdal.OpenEx(str(path), kinds)
     except RuntimeError:  # where GDAL is set to raise
         return None
 

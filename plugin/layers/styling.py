@@ -128,6 +128,49 @@ def style_labels(path: str | Path, field: str, classes: Sequence[tuple[str, str]
     _fill("labels.qml", path, field=escape(field), categories="\n".join(categories), symbols="\n".join(symbols))
 
 
+def ramp_colours(count: int) -> list[str]:
+    """Colours from light to dark for things in an order, such as periods."""
+    ramp, found = VIRIDIS[::-1], []
+    for number in range(count):
+        place = number / max(count - 1, 1) * (len(ramp) - 1)
+        left = min(int(place), len(ramp) - 2)
+        pairs = ((int(ramp[left][i : i + 2], 16), int(ramp[left + 1][i : i + 2], 16)) for i in (1, 3, 5))
+        found.append("#" + "".join(f"{round(one + (other - one) * (place - left)):02x}" for one, other in pairs))
+    return found
+
+
+def style_polygons(
+    path: str | Path, field: str, entries: Sequence[tuple[str, str, str]], aliases: dict[str, str]
+) -> None:
+    """Polygons by a field, see-through, with darker outlines. ``entries`` are (value, name to show, colour),
+    ``aliases`` what fields are called where they are shown."""
+    categories, symbols = [], []
+    for number, (value, name, colour) in enumerate(entries):
+        categories.append(
+            f'      <category symbol="{number}" value="{escape(value)}" label="{escape(name)}" render="true"/>'
+        )
+        symbols.append(_fill_symbol(number, colour))
+    lines = (
+        f'    <alias index="{index}" field="{escape(name)}" name="{escape(text)}"/>'
+        for index, (name, text) in enumerate(aliases.items(), 1)  # the first field is fid
+    )
+    _fill("polygons.qml", path, field=escape(field), categories="\n".join(categories), symbols="\n".join(symbols),
+          aliases="\n".join(lines))
+
+
+def _fill_symbol(number: int, colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    values = {
+        "color": f"{red},{green},{blue},110", "style": "solid",
+        "outline_color": f"{red * 3 // 5},{green * 3 // 5},{blue * 3 // 5},255",
+        "outline_style": "solid", "outline_width": "0.4", "outline_width_unit": "MM", "joinstyle": "miter",
+    }
+    options = "".join(f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in values.items())
+    return (f'      <symbol type="fill" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
+            f'<layer class="SimpleFill" enabled="1" pass="0" locked="0"><Option type="Map">{options}</Option>'
+            "</layer></symbol>")
+
+
 def marker(shape: str, colour: str) -> dict[str, str]:
     """The properties of a label's simple marker: filled, with a white outline."""
     return {

@@ -210,6 +210,8 @@ def layouts(model: Model, period: str, more_tags: dict[str, str]) -> tuple[Layou
     """What the bands of the score map and of the class map are."""
     named = [model.positive_class] if model.positive_class is not None else model.classes
     tagged = {**more_tags, **{f"CLASS_{index}": name for index, name in enumerate(model.classes, 1)}, "PERIOD": period}
+    if model.positive_class is not None:
+        tagged["POSITIVE_CLASS"] = model.positive_class
     scored = Layout(len(named), "uint8", NODATA, [f"score of {name}" for name in named],
                     {**tagged, "SCORE_OF": ", ".join(named)})
     return scored, Layout(1, "uint8", 0, ["class"], tagged, averaged=False, colors=class_colors(model))

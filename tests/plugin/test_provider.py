@@ -43,6 +43,10 @@ PARAMETERS = {
         "ALLOCATION", "MIN_POINTS", "POINTS", "MIN_DISTANCE", "BLOCK_SIZE", "POINTS_PER_BLOCK", "CORRELATION", "AOI",
         "SEED", "OUTPUT",
     ],
+    "classpolygons": [
+        "INPUT", "CLASSES", "THRESHOLD", "MIN_AREA", "FILL_HOLES", "SIMPLIFY", "CONNECTIVITY", "SCORE", "PERIODS",
+        "AOI", "OUTPUT", "TRANSITIONS",
+    ],
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
