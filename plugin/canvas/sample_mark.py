@@ -14,6 +14,8 @@ from qgis.PyQt.QtWidgets import QWidget
 
 RING, MARGIN, TICK = 26.0, 12.0, 12.0
 """Pixels: the ring's least radius, its distance from the pixel's outline, and the length of its four ticks."""
+AWAY = 3.5
+"""Pixels that the outline's corners lie outside the pixel, so that its line covers nothing of it."""
 LARGEST = 0.4
 """A ring larger than this part of the canvas is left out: the pixel itself is plain to see."""
 DARK, LIGHT = QColor(0, 0, 0, 170), QColor("#ffe94a")
@@ -59,7 +61,7 @@ class SampleMark(QgsMapCanvasItem):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         middle = self.toCanvasCoordinates(self._centre)
-        corners = [self.toCanvasCoordinates(corner) for corner in self._outline]
+        corners = [_outwards(self.toCanvasCoordinates(corner), middle) for corner in self._outline]
         reach = max((math.hypot(one.x() - middle.x(), one.y() - middle.y()) for one in corners), default=0.0)
         radius = max(RING, reach + MARGIN)
         size = self._canvas.viewport().size()
@@ -74,3 +76,9 @@ class SampleMark(QgsMapCanvasItem):
             for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
                 inner = QPointF(middle.x() + x * radius, middle.y() + y * radius)
                 painter.drawLine(inner, inner + QPointF(x * TICK, y * TICK))
+
+
+def _outwards(corner: QPointF, middle: QPointF) -> QPointF:
+    way = corner - middle
+    length = math.hypot(way.x(), way.y())
+    return corner + way * (AWAY / length) if length > 0 else corner

@@ -53,7 +53,7 @@ class AnswerPad(QWidget):
                        serving.toggled, serving.keys_toggled):
             signal.connect(self._show)
         validation.sample_changed.connect(self._rebuild)
-        validation.point_changed.connect(lambda: self.show_reasons(False))
+        validation.point_changed.connect(self._on_point)
         serving.pressed.connect(self.act)
         self._rebuild()
 
@@ -209,6 +209,10 @@ class AnswerPad(QWidget):
         return chip
 
     # What happens
+
+    def _on_point(self) -> None:
+        self.show_reasons(False)
+        self.note.setText(self._validation.note)
 
     def _press(self, name: str) -> None:
         self._serving.take_keys()  # a note that is being typed is kept before it

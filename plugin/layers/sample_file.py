@@ -77,14 +77,14 @@ class SampleFile:
         """Open a file. Raises InputError, in words, for what holds no sample that can be believed."""
         self.path = path.absolute()
         _check_file(self.path)
-        layer = QgsVectorLayer(f"{self.path}|layername={SAMPLE}", self.path.stem, "ogr")
+        layer = _opened(self.path, SAMPLE)
         if not layer.isValid() or layer.geometryType() != QgsWkbTypes.GeometryType.PointGeometry:
             message = tr("{0} has no layer {1} of points, so it is no sample. Draw one, or open another.")
             raise InputError(message.format(self.path.name, SAMPLE))
         if layer.fields().lookupField(POINT) < 0:
             raise InputError(tr("The points of {0} have no field {1} with their number, so it is no sample.").format(
                 self.path.name, POINT))
-        self.crs: QgsCoordinateReferenceSystem = layer.crs()
+        self.crs = _crs_of(layer)
         self.points: list[SamplePoint] = []
         self.design = ""
         self._strata: dict[int, str] = {}
@@ -118,6 +118,7 @@ class SampleFile:
     def prepare(self) -> None:
         """Have the layer of answers, ready for writing, before the first needs it. Raises InputError or OutputError."""
         self.check_writable()
+        direct_writing.require_unlocked(self.path)
         if self._layer is None:
             layer = _open_answers(self.path)
             if layer is None:
@@ -163,6 +164,7 @@ class SampleFile:
             index = feature.fields().lookupField(name)
             if index >= 0 and value not in ("", None):
                 feature.setAttribute(index, value)
+        direct_writing.require_unlocked(self.path)
         direct_writing.add_features(self._layer, [feature])
         self._answers.append(answer)
         return answer
@@ -267,9 +269,20 @@ def _check_file(path: Path) -> None:
         raise InputError(tr("{0} is no GeoPackage that can be read; a sample is kept in one.").format(path.name))
 
 
+def _crs_of(layer: QgsVectorLayer) -> QgsCoordinateReferenceSystem:
+    """The layer's CRS; invalid where a GeoPackage says that it is undefined, which QGIS takes for one."""
+    crs = layer.crs()
+    undefined = not crs.authid() and crs.description().startswith("Undefined ")
+    return QgsCoordinateReferenceSystem() if undefined else crs
+
+
 def _open_answers(path: Path) -> Optional[QgsVectorLayer]:
-    layer = QgsVectorLayer(f"{path}|layername={INTERPRETATIONS}", tr("Interpretations"), "ogr")
+    layer = _opened(path, INTERPRETATIONS)
     return layer if layer.isValid() else None
+
+
+def _opened(path: Path, name: str) -> QgsVectorLayer:
+    return QgsVectorLayer(f"{path}|layername={name}", path.stem, "ogr")
 
 
 def _read_answers(layer: QgsVectorLayer) -> Iterator[Answer]:
