@@ -243,7 +243,7 @@ def test_the_stratum_is_told_nowhere(window: Window) -> None:
              for name in ("text", "toolTip", "accessibleName") if callable(getattr(widget, name, None))
              and not _needs_argument(widget, name)]
     assert any("Point 1 of 4" in text for text in texts) and not any("SECRET" in text for text in texts)
-    assert not any("sample" in layer.source() for layer in window.project.mapLayers().values())
+    assert not any("sample.gpkg" in layer.source() for layer in window.project.mapLayers().values())
     assert "SECRET" not in json.dumps(window.words)
     assert sum(isinstance(item, SampleMark) for item in window.canvas.items()) == 1
 
