@@ -107,10 +107,10 @@ class AnswerPad(QWidget):
         self.bar.setMaximumHeight(8)
         self.bar.setAccessibleName(tr("Points done"))
         self.hint = wrapped(small=True)
-        self.pad = QWidget()
+        self.pad, self._answering = QWidget(), QWidget()
         self._classes = QGridLayout()
         self._classes.setSpacing(3)
-        inside = QVBoxLayout(self.pad)
+        inside = QVBoxLayout(self._answering)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addLayout(self._classes)
         inside.addLayout(self._add_certainty())
@@ -120,6 +120,9 @@ class AnswerPad(QWidget):
         self.note.done.connect(self._serving.take_keys)
         self.note.left.connect(self._on_note_left)
         inside.addWidget(self.note)
+        inside = QVBoxLayout(self.pad)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self._answering)
         inside.addLayout(self._add_moving())
         inside.addWidget(self._add_reasons())
         layout = QVBoxLayout(self)
@@ -263,13 +266,11 @@ class AnswerPad(QWidget):
         self.hint.setText(self._hint())
         self.hint.setVisible(bool(self.hint.text()))
         self.pad.setVisible(serving.is_on)
+        self._answering.setVisible(here)
         for code, chip in self._chips.items():
-            chip.setEnabled(here)
             chip.setChecked(answer is not None and answer.label == code)
         for key, percent, _ in CERTAINTY:
-            self.certainty[key].setEnabled(here)
             self.certainty[key].setChecked(validation.certainty == percent)
-        self.note.setEnabled(here)
         if not self.note.hasFocus():
             self.note.setText(validation.note)
         self.back.setEnabled(not validation.settling and progress.position != 1)
@@ -292,6 +293,8 @@ class AnswerPad(QWidget):
             then = tr("Next: assess the map below, or have a second person interpret the same points.")
             return f"<b>{escape(done)}</b><br>{escape(then)}"
         text = f"<b>{escape(sentence(progress))}</b>"
+        if self._serving.is_on:
+            text += "<br>" + escape(tr("Interpreter: {0}").format(validation.interpreter))
         if answer is not None:
             found = validation.table.by_code(answer.label)
             said = found.name if found is not None else answer.label

@@ -106,6 +106,7 @@ class BitscapeDock(QgsDockWidget):
     def _lay_out(self) -> None:
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.setUsesScrollButtons(False)
         self.tabs.addTab(scrolling(self.label), tr("Label"))
         self.tabs.addTab(scrolling(self.validate), tr("Validate"))

@@ -59,6 +59,10 @@ class SamplePanel(QWidget):
         """Open a sample."""
         self._validation.open(path)
 
+    def set_serving(self, on: bool) -> None:
+        """While points are asked there is nothing to choose here."""
+        self._choices.setVisible(not on)
+
     def stop(self) -> None:
         """Before the dock goes."""
         self.form.stop()
@@ -75,12 +79,16 @@ class SamplePanel(QWidget):
             grid.addWidget(label, row, 0)
             grid.addWidget(widget, row, 1)
         grid.setColumnStretch(1, 1)
+        self._choices = QWidget()
+        inside = QVBoxLayout(self._choices)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addLayout(buttons)
+        inside.addLayout(grid)
+        inside.addWidget(self.form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.state)
-        layout.addLayout(buttons)
-        layout.addLayout(grid)
-        layout.addWidget(self.form)
+        layout.addWidget(self._choices)
 
     def _choose(self) -> None:
         sample, map_path = self._validation.sample, self.maps.path

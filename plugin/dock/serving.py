@@ -17,6 +17,7 @@ from qgis.PyQt.QtCore import QObject, QPoint, pyqtSignal
 
 from ..canvas.hidden_layers import HiddenLayers
 from ..canvas.sample_mark import SampleMark
+from ..canvas.swipe import HANDLE, LOW_HANDLE
 from ..canvas.telltale import tells
 from ..canvas.validate_tool import ValidateTool
 from ..layers.pixel_grid import PixelGrid
@@ -74,6 +75,7 @@ class Serving(QObject):
                 self.stop()
                 return False
             self.take_keys()
+            self._imagery.swipe.handle = LOW_HANDLE
             self.toggled.emit(True)
         return True
 
@@ -85,6 +87,7 @@ class Serving(QObject):
         self._width = self._canvas.extent().width() if self._looked_at is not None else self._width
         self._validation.pause()
         self._leave_tool()
+        self._imagery.swipe.handle = HANDLE
         self.hidden.restore()
         self.toggled.emit(False)
 

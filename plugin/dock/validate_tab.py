@@ -21,6 +21,7 @@ from .project_entry import ProjectEntry
 from .sample_panel import SamplePanel
 from .serving import Serving
 from .session import Session
+from .telling import INFO
 from .validation import Validation
 
 
@@ -50,6 +51,7 @@ class ValidateTab(QWidget):
         column.addWidget(folding(tr("Assess the map"), self.assess, False))
         column.addStretch(1)
         self.agreement.conflict_chosen.connect(self.settle)
+        self.serving.toggled.connect(self.sample.set_serving)
         self.validation.said.connect(session.said)
         self.validation.sample_changed.connect(self._find_imagery)
         for signal in (self._project.layersAdded, self._project.layersRemoved):
@@ -60,6 +62,8 @@ class ValidateTab(QWidget):
         if self.serving.start():
             self.validation.settle(number)
             self.serving.take_keys()
+            self.validation.said.emit(
+                tr("Point {0}: choose what you agreed on. That answer counts for all.").format(number), INFO)
 
     def leave(self) -> None:
         """The tab is left, or the dock closed."""

@@ -17,8 +17,8 @@ def draw_sample(classes: Path, path: Path, count: int, seed: int = 5) -> Path:
     chosen: list[tuple[int, int, str, float]] = []
     for value, name in sorted(names.items()):
         rows, columns = np.nonzero(values == value)
-        for index in random.choice(len(rows), count // len(names), replace=False):
-            chosen.append((int(columns[index]), int(rows[index]), name, len(rows) * transform[1] ** 2))
+        picks = random.choice(len(rows), count // len(names), replace=False)
+        chosen += [(int(columns[index]), int(rows[index]), name, len(rows) * transform[1] ** 2) for index in picks]
     order = random.permutation(len(chosen))
     data = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
     layer = data.CreateLayer("sample", source.GetSpatialRef(), ogr.wkbPoint)

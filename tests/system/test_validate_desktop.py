@@ -76,5 +76,5 @@ def test_answering_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFi
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
     for name in ("nothing", "form", "opened", "first", "swipe", "skip", "note", "back", "dark", "paused", "done",
-                 "conflict", "assess", "label"):
+                 "conflict", "settling", "assess", "label", "dark_paused"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name
