@@ -304,7 +304,7 @@ class AnswerPad(QWidget):
         return text
 
     def _hint(self) -> str:
-        if not self._serving.is_on:
+        if not self._serving.is_on or self._validation.point is None:
             return ""
         if not self._serving.hears_keys:
             return tr("Another map tool is chosen, so the keys rest; any button here takes them up again.")

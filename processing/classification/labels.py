@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from ..errors import LabelError
 from ..grids.area import AreaOfInterest
 from ..grids.features import class_text, crs_of, moved, open_layer, read_columns
+from ..statistics.reference import STRATUM_AREA
 
 ROLE = "role"
 VALIDATE = "validate"
@@ -33,21 +34,21 @@ class Labels:
 def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label_crs: str = "") -> Labels:
     """The labels of a layer (empty: the first that has the class field), moved to ``crs``.
 
-    A feature without a class or geometry, with an unusable geometry, or whose role is "validate" is left out and
-    counted in ``warnings``. Raises LabelError if the file, layer or field is missing, the CRS is unknown (neither in
-    the file nor given as ``label_crs``), or nothing is left.
+    A feature without a class or geometry, with an unusable geometry, whose role is "validate", or in a validation
+    sample is left out and counted in ``warnings``. Raises LabelError if the file, layer or field is missing, the CRS is
+    unknown (neither in the file nor given as ``label_crs``), or nothing is left.
     """
     import shapely
 
     info = open_layer(path, layer, class_field)
-    columns, wkb = read_columns(path, info, [class_field, ROLE])
+    columns, wkb = read_columns(path, info, [class_field, ROLE, STRATUM_AREA])
     values = columns[class_field]
     roles = columns[ROLE] if ROLE in columns and class_field != ROLE else np.full(len(wkb), None)
     if len(wkb) == 0:
         raise LabelError(f"The label layer {info['layer_name']} of {path} is empty. Place some labels first.")
     warnings: list[str] = []
     texts = np.array([class_text(value) for value in values], object)
-    held_back = np.array([class_text(role).lower() == VALIDATE for role in roles], bool)
+    held_back = np.array([class_text(role).lower() == VALIDATE for role in roles], bool) | (STRATUM_AREA in columns)
     _say(warnings, held_back, "label is for validation", "labels are for validation", "and did not train")
     nameless = ~held_back & (texts == "")
     _say(warnings, nameless, "label has", "labels have", f"no value in the field {class_field}")

@@ -67,11 +67,16 @@ def test_keys_alone_go_through_the_points_and_answers_are_in_the_file(walk: dict
 
 
 def test_answering_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """Of what the main thread computes itself; two longer pauses are allowed (pictures are taken meanwhile)."""
+    """Twenty answers and as many flights. What the main thread computes counts, so that a busy machine is not taken for
+    us; one longer pause is allowed."""
     long, where = walk["blocked"]
     with capsys.disabled():
         print(f"\nPauses while answering (ms, of which computed): {[(round(a), round(b)) for a, b in long]}")
-    assert walk["assess"] and walk["imagery_in_label"], where
+    assert len([worked for _, worked in long if worked > 50]) <= 1, f"{long}\n{where}"
+
+
+def test_the_tabs_share_the_imagery_and_the_map_can_be_assessed(walk: dict[str, Any]) -> None:
+    assert walk["assess"] and walk["imagery_in_label"]
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:

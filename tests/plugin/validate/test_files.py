@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,25 +76,42 @@ def test_classes_come_from_the_table_else_from_the_strata_with_what_was_answered
     assert [one.code for one in SampleFile(path).table.classes] == ["change", "nochange", "burnt"]
 
 
-def test_a_read_only_file_is_opened_and_told_before_the_first_point(
-    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "read-only"
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_read_only_file_is_opened_and_told_before_the_first_point(tmp_path: Path, begun: bool) -> None:
+    """Permission bits do not bind root, so QGIS runs as somebody else; the folder is read-only, too."""
+    folder = tmp_path / "shared"
     folder.mkdir()
     path = write_sample(folder / "s.gpkg", count=3)
-    sample = SampleFile(path)
-    sample.prepare()
-    sample.release()
+    if begun:
+        sample = SampleFile(path)
+        sample.prepare()
+        sample.release()
+    code = (
+        "import os, sys; os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
+        "from pathlib import Path\n"
+        "from qgis.core import QgsApplication\n"
+        "application = QgsApplication([], True); application.initQgis()\n"
+        "from bitscape.plugin.layers.sample_file import SampleFile\n"
+        "from bitscape.processing.errors import BitscapeError\n"
+        "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "sample = SampleFile(Path(sys.argv[1]))\n"
+        "try: sample.prepare(); print('prepared', sample.count, flush=True)\n"
+        "except BitscapeError as error: print('refused', sample.count, error.message, flush=True)\n"
+        "os._exit(0)\n"
+    )
     path.chmod(0o444)
     folder.chmod(0o555)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    tmp_path.chmod(0o755)
     try:
-        if os.access(path, os.W_OK):
-            pytest.skip("this account writes where nobody may")
-        assert window.validation.open(path)
-        window.pad.start.click()
-        assert "cannot be written" in window.words[-1] and not window.serving.is_on
+        done = subprocess.run([sys.executable, "-P", "-c", code, str(path)], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "HOME": "/tmp", "XDG_RUNTIME_DIR": "/tmp"}, check=False)
     finally:
         folder.chmod(0o755)
+    assert "refused 3" in done.stdout, done.stdout + done.stderr
+    assert "cannot be written" in done.stdout or "could not be written" in done.stdout
 
 
 def test_a_locked_file_is_told_nothing_is_lost_and_the_same_key_works_later(window: Window) -> None:
