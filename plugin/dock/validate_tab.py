@@ -47,13 +47,14 @@ class ValidateTab(QWidget):
         column.addWidget(self.sample)
         column.addWidget(self.pad)
         column.addLayout(self.imagery_place)
-        column.addWidget(folding(tr("Agreement of interpreters"), self.agreement, True))
+        self._agreement_box = folding(tr("Agreement of interpreters"), self.agreement, True)
+        column.addWidget(self._agreement_box)
         column.addWidget(folding(tr("Assess the map"), self.assess, False))
         column.addStretch(1)
         self.agreement.conflict_chosen.connect(self.settle)
         self.serving.toggled.connect(self.sample.set_serving)
         self.validation.said.connect(session.said)
-        self.validation.sample_changed.connect(self._find_imagery)
+        self.validation.sample_changed.connect(self._on_sample)
         for signal in (self._project.layersAdded, self._project.layersRemoved):
             signal.connect(self._on_layers)
 
@@ -107,10 +108,13 @@ class ValidateTab(QWidget):
             event.acceptProposedAction()
             self.sample.take(paths[0])
 
-    def _find_imagery(self) -> None:
-        """Propose imagery, where none is chosen yet."""
-        if self.validation.sample is not None and not self._imagery.dates.imagery:
+    def _on_sample(self) -> None:
+        """Propose imagery, where none is chosen yet, and show how far the interpreters are, where there are several."""
+        sample = self.validation.sample
+        if sample is not None and not self._imagery.dates.imagery:
             self._imagery.find()
+        if sample is not None and len(sample.interpreters) > 1:
+            self._agreement_box.setCollapsed(False)
 
     def _on_layers(self, *_: Any) -> None:
         if self.isVisible():

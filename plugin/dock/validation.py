@@ -166,6 +166,8 @@ class Validation(QObject):
     def pause(self) -> None:
         """Ask nothing more; drafts stay."""
         self._leave_settling()
+        if self.sample is not None:
+            self.sample.release()  # the file is whole again, and may be copied
         self._go(None)
 
     # Answering

@@ -90,7 +90,7 @@ class SampleFile:
         self._strata: dict[int, str] = {}
         self._typed: list[Answer] = []
         self._read_points(layer)
-        self._answers: list[Answer] = []
+        self._latest: dict[tuple[int, str], Answer] = {}
         self._layer: Optional[QgsVectorLayer] = None
         self.reload()
         self.table = self._classes()
@@ -108,12 +108,12 @@ class SampleFile:
 
     def answers_of(self, interpreter: str) -> dict[int, Answer]:
         """What an interpreter says of each point, last."""
-        return {one.point: one for one in self._last() if one.interpreter == interpreter}
+        return {one.point: one for one in self._latest.values() if one.interpreter == interpreter}
 
     @property
     def interpreters(self) -> list[str]:
         """Who answered something, in the order of their names."""
-        return sorted({one.interpreter for one in self._last()} - {AGREED, ""})
+        return sorted({one.interpreter for one in self._latest.values()} - {AGREED, ""})
 
     def prepare(self) -> None:
         """Have the layer of answers, ready for writing, before the first needs it. Raises InputError or OutputError."""
@@ -151,7 +151,9 @@ class SampleFile:
             self.prepare()
         assert self._layer is not None
         direct_writing.require_writable(self._layer, tr("answers"))
-        answer = replace(answer, created=datetime.now(timezone.utc).isoformat(timespec="seconds"))
+        before = self._latest.get((answer.point, answer.interpreter))
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")  # or, where a clock was set back, as before
+        answer = replace(answer, created=max(now, before.created) if before is not None else now)
         feature = direct_writing.blank(self._layer)
         if self._layer.isSpatial():
             feature.setGeometry(QgsGeometry.fromPointXY(QgsPointXY(place.x, place.y)))
@@ -166,13 +168,16 @@ class SampleFile:
                 feature.setAttribute(index, value)
         direct_writing.require_unlocked(self.path)
         direct_writing.add_features(self._layer, [feature])
-        self._answers.append(answer)
+        self._latest[answer.point, answer.interpreter] = answer
         return answer
 
     def reload(self) -> None:
-        """Read the answers again: others may write into the file too."""
+        """Read the answers again: others may write into the file too. Of each point and interpreter the one made last
+        counts, in the order of the file where two were made at once."""
         layer = self._layer if self._layer is not None else _open_answers(self.path)
-        self._answers = list(_read_answers(layer)) if layer is not None else []
+        every = [*self._typed, *(_read_answers(layer) if layer is not None else ())]
+        every.sort(key=lambda one: one.created)
+        self._latest = {(one.point, one.interpreter): one for one in every}
 
     def release(self) -> None:
         """Let go of the file; it is opened again when it is needed."""
@@ -184,7 +189,7 @@ class SampleFile:
         """How many strata have fewer than ENOUGH points with a label that is agreed on, and how many strata there are.
         """
         votes: dict[int, list[Answer]] = defaultdict(list)
-        for one in self._last():
+        for one in self._latest.values():
             if one.label:
                 votes[one.point].append(one)
         done = Counter(self._strata[number] for number, said in votes.items()
@@ -193,11 +198,6 @@ class SampleFile:
         return sum(done[stratum] < ENOUGH for stratum in strata), len(strata)
 
     # Inside
-
-    def _last(self) -> list[Answer]:
-        """One answer for each point and interpreter: the one made last, in the order of the file where made at once."""
-        every = sorted([*self._typed, *self._answers], key=lambda one: one.created)
-        return list({(one.point, one.interpreter): one for one in every}.values())
 
     def _read_points(self, layer: QgsVectorLayer) -> None:
         name = self.path.name
@@ -225,7 +225,7 @@ class SampleFile:
 
     def _classes(self) -> ClassTable:
         """The table in the file, else the strata's; with every class that was answered."""
-        said = sorted({one.label for one in [*self._typed, *self._answers]}, key=class_field.order)
+        said = sorted({one.label for one in self._latest.values()} - {""}, key=class_field.order)
         table = label_file.read_classes(self.path)
         if table is None:
             strata = sorted(set(self._strata.values()) - {""}, key=class_field.order)

@@ -161,7 +161,7 @@ class Window:
     """The tab on a project with imagery of two dates, a class map and a score above it."""
 
     def __init__(self, project: QgsProject, folder: Path) -> None:
-        self.folder, self.project = folder, project
+        self.folder, self.project, self._closed = folder, project, False
         self.scene = Scene(project, folder)
         self.canvas, self.root = self.scene.canvas, self.scene.root
         self.map_path = write_map(folder / "classes.tif")
@@ -229,8 +229,14 @@ class Window:
         return ProjectEntry(sample=str(sample.path) if sample else "", map=str(class_map) if class_map else "",
                             interpreter=self.validation.interpreter, imagery=self.imagery.to_json())
 
+    def close_tab(self) -> None:
+        """As when the plugin is switched off."""
+        if not self._closed:
+            self._closed = True
+            self.tab.close_tab()
+
     def close(self) -> None:
-        self.tab.close_tab()
+        self.close_tab()
         self.imagery.close_imagery()
         self.session.close()
         self.holder.deleteLater()

@@ -195,6 +195,18 @@ def test_others_answers_in_the_file_are_never_touched(window: Window) -> None:
     assert "Ben</b>: 2 answered" in window.tab.agreement.counts.text(), "what others wrote is read when one begins"
 
 
+def test_the_last_answer_counts_also_where_the_clock_was_set_back(window: Window) -> None:
+    path = window.start(count=3)
+    window.press("c")
+    add_row(path, 1, "Ada", "change", created="2999-01-01T00:00:00+00:00")
+    window.press("esc")
+    window.pad.start.click()
+    window.press("back", "n")
+    assert window.validation.sample.answers_of("Ada")[1].label == "nochange"
+    window.validation.open(path)
+    assert window.validation.sample.answers_of("Ada")[1].label == "nochange", "in the file, too"
+
+
 def test_an_answer_takes_no_time(window: Window) -> None:
     """What the window does at a key, median of twenty; a busy machine is given twice the 50 ms that a user notices."""
     window.start(count=30)

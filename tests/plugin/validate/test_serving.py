@@ -11,7 +11,7 @@ from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_layer import LabelLayer
 from bitscape.plugin.layers.live_layers import ROLE
 from bitscape.tests.plugin.imagery.scene import mouse
-from bitscape.tests.plugin.validate.scene import PIXEL, Window, place, write_map
+from bitscape.tests.plugin.validate.scene import PIXEL, Window, place, rows_elsewhere, write_map
 from bitscape.tests.plugin.waiting import eventually, spin
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -116,7 +116,7 @@ def test_a_project_saved_meanwhile_has_the_layers_as_they_were(window: Window, t
     del other
 
 
-def test_leaving_the_tab_another_project_and_the_plugin_s_end_restore(window: Window) -> None:
+def test_leaving_the_tab_and_another_project_restore(window: Window) -> None:
     before = window.visible()
     window.start(count=4)
     window.tab.leave()
@@ -129,6 +129,15 @@ def test_leaving_the_tab_another_project_and_the_plugin_s_end_restore(window: Wi
     window.project.clear()
     assert not window.serving.hidden.is_on
     window.tab.forget()
+
+
+def test_the_plugin_s_end_restores(window: Window) -> None:
+    before = window.visible()
+    window.start(count=4)
+    window.close_tab()
+    assert window.visible() == before
+    assert not any(isinstance(item, SampleMark) for item in window.canvas.scene().items())
+    assert window.canvas.mapTool() is not window.serving.tool
 
 
 def test_a_file_that_cannot_take_answers_hides_nothing(window: Window) -> None:
@@ -229,10 +238,8 @@ def test_imagery_is_flicked_and_swiped_while_one_validates_and_its_date_is_recor
     window.imagery.swipe.set_position(0.9)
     window.press("n")
     window.press("s")
-    assert [window.validation.sample._answers[index].label for index in (0, 1)] == ["change", "nochange"]
-    from bitscape.tests.plugin.validate.scene import rows_elsewhere
-
-    assert [row["image_date"] for row in rows_elsewhere(window.validation.sample.path)] == ["2020", "2020"]
+    rows = rows_elsewhere(window.validation.sample.path)
+    assert [(row["label"], row["image_date"]) for row in rows] == [("change", "2020"), ("nochange", "2020")]
 
 
 def test_the_stratum_is_told_nowhere(window: Window) -> None:
