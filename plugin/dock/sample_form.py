@@ -28,7 +28,8 @@ from .run_status import RunStatus, failed, link
 from .text import wrapped
 
 ALGORITHM = "bitscape:designsample"
-SIMPLE, STRATIFIED = 0, 1
+STRATIFIED, SIMPLE = 0, 1
+"""Numbers of the algorithm's parameter DESIGN."""
 POINTS, MOST = 50, 20_000
 LARGEST_SEED = 2**31 - 1
 GPKG = "GeoPackage (*.gpkg)"

@@ -46,7 +46,7 @@ class DesignSample(_Algorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802
         self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Map"))
-        self.addParameter(QgsProcessingParameterEnum("DESIGN", "Design", ["simple", "stratified", "two-stage"]))
+        self.addParameter(QgsProcessingParameterEnum("DESIGN", "Design", ["stratified", "simple", "two-stage"]))
         self.addParameter(QgsProcessingParameterNumber("SIZE", "Points"))
         self.addParameter(QgsProcessingParameterNumber("SEED", "Seed"))
         self.addParameter(QgsProcessingParameterFileDestination("OUTPUT", "Sample", "GeoPackage (*.gpkg)"))

@@ -39,7 +39,7 @@ def test_a_sample_is_drawn_from_the_map_and_opened(window: Window, calls: list[A
     assert "Drawn" in drawn(window)
     target = window.folder / "classes_sample.gpkg"
     assert calls == [("designsample", {
-        "INPUT": str(window.map_path), "DESIGN": 1, "SIZE": 8, "SEED": 3, "OUTPUT": str(target)})]
+        "INPUT": str(window.map_path), "DESIGN": 0, "SIZE": 8, "SEED": 3, "OUTPUT": str(target)})]
     assert window.validation.sample.path == target and window.validation.sample.count == 8
     assert not form.isVisible() and "8 points" in panel.state.text()
     assert form.target_path.name == "classes_sample_2.gpkg", "the next one gets a free name"
@@ -70,7 +70,7 @@ def test_the_command_draws_the_same(window: Window, calls: list[Any]) -> None:
     form.design.setCurrentIndex(1)
     form.copy.click()
     text = QgsApplication.clipboard().text()
-    assert "bitscape:designsample" in text and "DESIGN=0" in text and "SIZE=50" in text
+    assert "bitscape:designsample" in text and "DESIGN=1" in text and "SIZE=50" in text
     assert f"INPUT={window.map_path}" in text and "OUTPUT=" in text and "Copied" in form.status.words.text()
 
 
