@@ -163,9 +163,9 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
     open_ones = sum(not one["settled"] for one in result["conflicts"])
     settled = len(result["conflicts"]) - open_ones
     if open_ones:
-        lines.append(tr("{0} conflicts to settle: click one, look again together, and answer.").format(open_ones))
+        lines.append(tr("Conflicts to settle: {0}. Click one, look again together, and answer.").format(open_ones))
     elif settled:
-        lines.append(tr("All {0} conflicts are settled.").format(settled))
+        lines.append(tr("Conflicts: {0}, all settled.").format(settled))
     elif any(pair["points"] for pair in result["pairs"]):
         lines.append(tr("No conflicts."))
     return lines

@@ -80,8 +80,8 @@ class AssessPanel(QWidget):
             raise InputError(tr("Choose the class map that the sample judges, above."))
         short, strata = sample.short_of()
         if short and strata > 1:
-            raise InputError(tr("{0} of the {1} strata have fewer than {2} points with an answer yet; without them no "
-                                "interval can be told.").format(short, strata, ENOUGH))
+            raise InputError(tr("Strata with fewer than {2} answered points: {0} of {1}. Without these no interval can "
+                                "be told.").format(short, strata, ENOUGH))
         if short:
             raise InputError(tr("Answer {0} points at least.").format(ENOUGH))
         report = sample.path.with_name(f"{sample.path.stem}{ENDING}")

@@ -52,7 +52,7 @@ def test_the_backend_is_asked_for_the_file_and_its_answer_is_told(window: Window
     assert panel.figures.text() == "Comparing…"
     window.backend.answer(found(conflict(2), conflict(4, "nochange")))
     text = panel.figures.text()
-    assert "Ada – Ben: 4 points, 50% alike" in text and "κ 0.25" in text and "1 conflicts to settle" in text
+    assert "Ada – Ben: 4 points, 50% alike" in text and "κ 0.25" in text and "Conflicts to settle: 1." in text
     items = [panel.list.item(row).text() for row in range(panel.list.count())]
     assert items == ["⚠ Point 2 · Ada: change, Ben: no change", "✓ Point 4 · Ada: change, Ben: no change"]
     window.backend.answer(found(pairs=[{**PAIR, "kappa": None, "kappa_reason": "one class only"}]))
