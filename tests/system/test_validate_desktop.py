@@ -35,7 +35,7 @@ def walk(qgis: Qgis, sample: Sample, demo: Path, tmp_path_factory: pytest.TempPa
 
 
 def test_nothing_went_wrong(walk: dict[str, Any], qgis: Qgis) -> None:
-    assert walk["exceptions"] == [] and walk["steps"] == ["second"]
+    assert walk["exceptions"] == [] and walk["steps"] == ["unloaded", "second"]
     assert [entry for entry in walk["messages"] if entry[0] == "Python error"] == []
     assert eventually(lambda: not qgis.backends(), 5), "a backend has outlived QGIS"
 
@@ -43,6 +43,7 @@ def test_nothing_went_wrong(walk: dict[str, Any], qgis: Qgis) -> None:
 def test_what_tells_the_answer_was_hidden_and_came_back(walk: dict[str, Any]) -> None:
     hidden = " ".join(walk["hidden"])
     assert walk["hidden"] and walk["restored"]
+    assert walk["hidden_again"] == walk["hidden"] and walk["after_unload"], "also when the plugin is switched off"
     assert "sentinel" not in hidden.lower(), "imagery stays"
     seen = " ".join(walk["seen"]).lower()
     for word in ("score", "class", "label", "truth", "agreement", "change_"):

@@ -7,8 +7,9 @@ looks at the truth where people look at imagery. See test_validate_desktop.py.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
+import qgis.utils
 from desktop_driver import PLAN, REPORT, Watchdog, arrange, dock, drawn, play, press, screenshot, until, wait
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsProject
@@ -25,9 +26,10 @@ def picture(name: str) -> None:
     screenshot(f"{PLAN['prefix']}_{name}")
 
 
-def visible() -> dict[str, bool]:
+def visible(flicked: Optional[set[str]] = None) -> dict[str, bool]:
     """Which layers are switched on in the layer tree, but for the imagery: that is flicked."""
-    flicked = {one.layer_id for one in dock().imagery.dates.imagery}
+    if flicked is None:
+        flicked = {one.layer_id for one in dock().imagery.dates.imagery}
     nodes = QgsProject.instance().layerTreeRoot().findLayers()
     return {f"{node.name()} {node.layerId()}": node.itemVisibilityChecked() for node in nodes
             if node.layerId() not in flicked}
@@ -81,7 +83,7 @@ def walk() -> None:
     REPORT["restored"] = visible() == before
     REPORT["counts"] = tab.agreement.counts.text()
     picture("paused")
-    second(board)
+    second(board, before)
     REPORT["steps"].append("second")
 
 
@@ -123,8 +125,9 @@ def answer(board: Any) -> None:
     drawn()
 
 
-def second(board: Any) -> None:
-    """Ben answers all, some otherwise; what the backend says of that is given here."""
+def second(board: Any, before: dict[str, bool]) -> None:
+    """Ben answers all, some otherwise; what the backend says of that is given here. In the end the plugin is switched
+    off while Eve is being asked."""
     tab = board.validate
     tab.validation.set_interpreter("Ben")
     tab.pad.start.click()
@@ -184,6 +187,14 @@ def second(board: Any) -> None:
     picture("dark")
     press(Key.Key_Escape)
     picture("dark_paused")
+    tab.pad.start.click()
+    drawn()
+    REPORT["hidden_again"] = tab.serving.hidden.names
+    flicked = {one.layer_id for one in board.imagery.dates.imagery}
+    qgis.utils.unloadPlugin("bitscape")
+    wait(300)
+    REPORT["after_unload"] = visible(flicked) == before
+    REPORT["steps"].append("unloaded")
 
 
 play(walk)
