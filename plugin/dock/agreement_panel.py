@@ -33,7 +33,7 @@ class AgreementPanel(QWidget):
         super().__init__(parent)
         self._validation, self._resident = validation, resident
         self._token = -1
-        self._conflicts: list[Mapping[str, Any]] = []
+        self._result: Optional[Mapping[str, Any]] = None
         self.counts, self.figures = wrapped(rich=True), wrapped(rich=True)
         self.compare = QPushButton(tr("Compare the interpreters"))
         self.compare.setToolTip(tr("Cohen's kappa of every two interpreters, and the points on which they disagree"))
@@ -86,7 +86,7 @@ class AgreementPanel(QWidget):
     def _forget(self) -> None:
         self._resident.cancel(CHANNEL)
         self._token = -1
-        self._conflicts = []
+        self._result = None
         self.figures.hide()
         self._fill()
         self._count()
@@ -112,10 +112,9 @@ class AgreementPanel(QWidget):
     def _on_answer(self, channel: str, token: int, result: dict[str, Any]) -> None:
         if (channel, token) != (CHANNEL, self._token):
             return
-        self.figures.setText("<br>".join(_lines(result)))
+        self._result = result
         self.figures.show()
-        self._conflicts = list(result["conflicts"])
-        self._validation.set_conflicts([int(one["point"]) for one in self._conflicts if not one["settled"]])
+        self._validation.set_conflicts([int(one["point"]) for one in result["conflicts"] if not one["settled"]])
 
     def _on_failure(self, channel: str, token: int, error: BitscapeError) -> None:
         if (channel, token) == (CHANNEL, self._token):
@@ -123,10 +122,13 @@ class AgreementPanel(QWidget):
             self.figures.show()
 
     def _fill(self) -> None:
-        """The conflicts, those that are open first."""
+        """The figures, and the conflicts, those that are open first."""
         open_ones = set(self._validation.conflicts)
+        if self._result is not None:
+            self.figures.setText("<br>".join(_lines(self._result, len(open_ones))))
+        conflicts = self._result["conflicts"] if self._result is not None else ()
         self.list.clear()
-        for one in sorted(self._conflicts, key=lambda one: (int(one["point"]) not in open_ones, int(one["point"]))):
+        for one in sorted(conflicts, key=lambda one: (int(one["point"]) not in open_ones, int(one["point"]))):
             number = int(one["point"])
             said = ", ".join(f"{who}: {self._name(code)}" for who, code in one["labels"].items())
             sign = "⚠" if number in open_ones else "✓"
@@ -146,8 +148,8 @@ class AgreementPanel(QWidget):
         self.conflict_chosen.emit(item.data(NUMBER))
 
 
-def _lines(result: Mapping[str, Any]) -> list[str]:
-    """The figures in words."""
+def _lines(result: Mapping[str, Any], open_ones: int) -> list[str]:
+    """The figures in words, with so many conflicts that are open still."""
     lines = []
     for pair in result["pairs"]:
         names = f"{escape(pair['first'])} – {escape(pair['second'])}"
@@ -160,12 +162,10 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
             names, pair["points"], pair["agreement"], f"<b>{kappa}</b>"))
     if len(result["interpreters"]) > 2 and result["alpha"] is not None:
         lines.append(tr("All together: Krippendorff's α {0:.2f}").format(result["alpha"]))
-    open_ones = sum(not one["settled"] for one in result["conflicts"])
-    settled = len(result["conflicts"]) - open_ones
     if open_ones:
         lines.append(tr("Conflicts to settle: {0}. Click one, look again together, and answer.").format(open_ones))
-    elif settled:
-        lines.append(tr("Conflicts: {0}, all settled.").format(settled))
+    elif result["conflicts"]:
+        lines.append(tr("Conflicts: {0}, all settled.").format(len(result["conflicts"])))
     elif any(pair["points"] for pair in result["pairs"]):
         lines.append(tr("No conflicts."))
     return lines

@@ -91,9 +91,11 @@ def test_a_conflict_is_flown_to_and_settled_by_an_answer_that_all_agreed_on(wind
     row = rows_elsewhere(path)[-1]
     assert (row["point"], row["label"], row["interpreter"], row["certainty"]) == (2, "nochange", "agreed", 100)
     assert window.number == 4 and window.validation.conflicts == [4]
+    assert "Conflicts to settle: 1." in panel.figures.text()
     assert panel.list.item(0).text().startswith("⚠ Point 4") and panel.list.item(1).text().startswith("✓ Point 2")
     window.press("c")
     assert window.validation.conflicts == [] and not window.validation.settling
+    assert "Conflicts: 2, all settled." in panel.figures.text()
     assert "All 4 points are done" in window.text, "one's own points are all answered"
     assert [row["interpreter"] for row in rows_elsewhere(path)[-2:]] == ["agreed", "agreed"]
     assert "agreed" not in panel.counts.text()
