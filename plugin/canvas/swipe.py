@@ -28,6 +28,8 @@ GRIP = 7
 """So near to the divider, in pixels, the mouse takes hold of it."""
 DEBOUNCE = 40
 """Milliseconds: a drag or a wheel makes many extents."""
+HANDLE, LOW_HANDLE = 0.5, 0.85
+"""How far down the divider's handle is drawn; low where the middle of the map is what one looks at."""
 ABOVE_MAP = -5
 """The z value: the canvas's map lies at -10, rubber bands and markers at 0 and above."""
 
@@ -58,6 +60,7 @@ class Swipe(QObject):
         self._item: Optional[_Curtain] = None
         self._pair: Optional[tuple[DatedImagery, DatedImagery]] = None
         self._position = 0.5
+        self.handle = HANDLE
         self._held = False
         self._cursor: Optional[QCursor] = None
         self._has_cursor = False
@@ -212,7 +215,7 @@ class Swipe(QObject):
         ):
             waits = picture is None and imagery.layer_id == self._drawn
             _draw_caption(painter, side, imagery, align, waits, self._canvas.font())
-        _draw_divider(painter, x, area.height())
+        _draw_divider(painter, x, area.height(), self.handle * area.height())
 
     def _place(self, settings: QgsMapSettings) -> QRectF:
         """Where a map of these settings lies in the viewport now: while panning and zooming the old one is shown on."""
@@ -330,14 +333,13 @@ class _Curtain(QgsMapCanvasItem):
         self.update()
 
 
-def _draw_divider(painter: QPainter, x: float, height: float) -> None:
+def _draw_divider(painter: QPainter, x: float, height: float, middle: float) -> None:
     """A line with a handle that says which ways it goes."""
     for colour, width in ((QColor(0, 0, 0, 150), 4.0), (QColor("white"), 2.0)):
         painter.setPen(QPen(colour, width))
         painter.drawLine(QPointF(x, 0), QPointF(x, height))
     painter.setPen(QPen(QColor(0, 0, 0, 150), 1))
     painter.setBrush(QColor("white"))
-    middle = height / 2
     painter.drawEllipse(QPointF(x, middle), 12, 12)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("#333333"))

@@ -50,6 +50,9 @@ class LabelMenu(QToolButton):
             report = import_labels(path, session.labels, session.history)
             text = tr("{0} labels imported from {1}; {2} were there already, {3} have no class or place.").format(
                 report.added, path.name, report.skipped_duplicates, report.without_class + report.without_position)
+            if report.held_back:
+                text += " " + tr("{0} are for validation and were left out: they must not train.").format(
+                    report.held_back)
             if report.disagreeing:
                 text += " " + tr("{0} lie where a label of another class was: such places do not train.").format(
                     report.disagreeing)
@@ -67,6 +70,9 @@ class LabelMenu(QToolButton):
             session.open_labels(merged)
             text = tr("{0} labels merged, {1} places labelled alike, {2} in conflict.").format(
                 report.merged, report.agreeing, len(report.conflicts))
+            if report.held_back:
+                text += " " + tr("{0} places are for validation and were left out: they must not train.").format(
+                    report.held_back)
             if report.conflicts:
                 conflicts = QgsVectorLayer(f"{merged}|layername=conflicts", tr("Conflicts"), "ogr")
                 session.project.addMapLayer(conflicts, False)

@@ -52,6 +52,7 @@ class LiveLoop(QObject):
         self.extrapolated = False
         self.shown_class = ""
         self.with_curve = True
+        self._paused = False
         self._look = (SCORE, 0.5, 0.75)
         self._tokens: dict[str, int] = {}
         self._suggestion: list[tuple[float, float]] = []
@@ -92,7 +93,7 @@ class LiveLoop(QObject):
     def ask_map(self) -> None:
         """Ask for the map window as it is now."""
         view = self._view()
-        if self.layers is None or view is None:
+        if self.layers is None or view is None or self._paused:
             return
         with self.session.told():
             try:
@@ -131,6 +132,12 @@ class LiveLoop(QObject):
         """Hatch what is unlike every label, or not."""
         if on != self.extrapolated:
             self.extrapolated = on
+            self.ask_map()
+
+    def set_paused(self, on: bool) -> None:
+        """Draw nothing while nobody may see it; afterwards the map as it is then."""
+        self._paused = on
+        if not on:
             self.ask_map()
 
     def close(self) -> None:

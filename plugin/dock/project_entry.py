@@ -12,11 +12,13 @@ from qgis.core import QgsProject
 from ..layers.score_views import CLASSES, SCORE, UNCERTAINTY
 
 SCOPE, KEY = "Bitscape", "/session"
+PATHS = ("tiles", "sample", "map")
 
 
 @dataclass(frozen=True)
 class ProjectEntry:
-    """``tiles``: path, made relative by the project as layers' are. ``labels`` and ``aoi``: ids of layers."""
+    """``tiles``, ``sample`` and ``map``: paths, made relative by the project as layers' are; there are tiles, or a
+    sample, or both. ``labels`` and ``aoi``: ids of layers."""
 
     tiles: str = ""
     labels: str = ""
@@ -28,13 +30,17 @@ class ProjectEntry:
     opacity: float = 0.75
     extrapolated: bool = False
     imagery: str = ""
+    sample: str = ""
+    map: str = ""
+    interpreter: str = ""
 
     def write(self, project: QgsProject) -> None:
         """Into the project; nothing where there is nothing to keep."""
-        if not self.tiles:
+        if not self.tiles and not self.sample:
             project.removeEntry(SCOPE, KEY)
             return
-        values = {**asdict(self), "tiles": project.writePath(self.tiles)}
+        paths = {name: project.writePath(path) for name, path in self._paths().items()}
+        values = {**asdict(self), **paths}
         project.writeEntry(SCOPE, KEY, json.dumps(values))
 
     @classmethod
@@ -54,6 +60,11 @@ class ProjectEntry:
         if any(not isinstance(value, type(getattr(cls, name))) for name, value in known.items()):
             return None
         entry = cls(**known, **{name: float(value) for name, value in shares.items()})
-        if not entry.tiles or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
+        if not (entry.tiles or entry.sample) or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
             return None
-        return cls(**{**asdict(entry), "tiles": str(Path(project.readPath(entry.tiles)))})
+        paths = {name: str(Path(project.readPath(path))) for name, path in entry._paths().items()}
+        return cls(**{**asdict(entry), **paths})
+
+    def _paths(self) -> dict[str, str]:
+        """The paths that are not empty."""
+        return {name: path for name in PATHS if (path := getattr(self, name))}

@@ -378,7 +378,7 @@ class RunPanel(QWidget):
             lines.append(tr("The layers are in the group {0}.").format(escape(self._session.group().name())))
         if plan.classes is not None and len(self._session.table.classes) == 2:
             lines.append(tr("The class map is cut at one half; another threshold is a matter of the score's style."))
-        lines.append(tr("Next: check it at places that you did not label."))
+        lines.append(tr("Next: draw a sample in the tab Validate, and know how good it is."))
         self.status.end(" ".join(lines))
         self._session.said.emit(tr("The map is done: {0}").format(plan.score), INFO)
 

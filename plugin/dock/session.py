@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Optional
 
 from qgis.core import (
-    Qgis,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
-    QgsCsException,
     QgsLayerTreeGroup,
     QgsPointXY,
     QgsProject,
@@ -24,7 +22,7 @@ from qgis.core import (
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from ...processing.errors import BitscapeError, InputError
+from ...processing.errors import InputError
 from ..layers.aoi_layer import AoiLayer
 from ..layers.class_table import ClassTable
 from ..layers.coverage import Coverage
@@ -35,9 +33,9 @@ from ..layers.label_index import Label
 from ..layers.label_layer import LabelLayer
 from ..layers.live_layers import ROLE
 from ..translation import tr
+from .telling import INFO, WARNING, telling
 from .tiles_info import TilesInfo
 
-INFO, WARNING, ERROR = Qgis.MessageLevel.Info, Qgis.MessageLevel.Warning, Qgis.MessageLevel.Critical
 GROUP = "bitscape/group"
 
 
@@ -96,13 +94,16 @@ class Session(QObject):
 
     def group(self) -> QgsLayerTreeGroup:
         """The group that keeps what belongs together; made where there is none."""
-        root = self.project.layerTreeRoot()
-        for node in root.findGroups(True):
-            if node.customProperty(GROUP):
-                return node
-        made = root.insertGroup(0, tr("Labelling"))
+        found = self.groups()
+        if found:
+            return found[0]
+        made = self.project.layerTreeRoot().insertGroup(0, tr("Labelling"))
         made.setCustomProperty(GROUP, "1")
         return made
+
+    def groups(self) -> list[QgsLayerTreeGroup]:
+        """The groups of that kind that there are."""
+        return [node for node in self.project.layerTreeRoot().findGroups(True) if node.customProperty(GROUP)]
 
     # Setting out
 
@@ -275,12 +276,8 @@ class Session(QObject):
     @contextmanager
     def told(self) -> Iterator[None]:
         """What goes wrong inside is said to the user; the work goes on."""
-        try:
+        with telling(self.said.emit):
             yield
-        except BitscapeError as error:
-            self.said.emit(error.message, WARNING)
-        except QgsCsException:
-            self.said.emit(tr("This place cannot be expressed in the CRS of the data."), WARNING)
 
     # Inside
 

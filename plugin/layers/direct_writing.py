@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from osgeo import gdal
 from qgis.core import NULL, QgsFeature, QgsProviderRegistry, QgsVectorDataProvider, QgsVectorLayer
 from qgis.PyQt import sip
 
@@ -21,6 +22,9 @@ Capability = QgsVectorDataProvider.Capability
 STABLE_STORAGES = ("GPKG", "SQLite")
 """Formats of GDAL in which every write is on disk at once and a feature keeps its number. Of others, GeoJSON keeps
 changes in memory, and Shapefile, GeoJSON and FlatGeobuf number their features anew."""
+
+PATIENCE = 30
+"""Milliseconds that a lock of somebody else is waited for: an answer of another interpreter takes five."""
 
 
 def require_capable(layer: QgsVectorLayer, what: str) -> None:
@@ -74,6 +78,29 @@ def rehearse(layer: QgsVectorLayer) -> None:
     provider = layer.dataProvider()
     if provider.enterUpdateMode():
         provider.leaveUpdateMode()
+
+
+def require_unlocked(path: str | Path) -> None:
+    """Raise OutputError, after a moment, if another program holds a GeoPackage for writing. The provider itself would
+    wait for it four times five seconds, in which the window stands still; it knows no shorter time."""
+    try:
+        dataset = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_UPDATE, ["GPKG"])
+        if dataset is None:
+            return  # read-only, or none: that is told by who writes
+        found = dataset.ExecuteSQL(f"PRAGMA busy_timeout = {PATIENCE}")
+        dataset.ReleaseResultSet(found)
+        gdal.ErrorReset()
+        dataset.ExecuteSQL("BEGIN IMMEDIATE")
+        said = gdal.GetLastErrorMsg()
+        if not said:
+            dataset.ExecuteSQL("ROLLBACK")
+    except RuntimeError as error:  # where GDAL is set to raise
+        said = str(error)
+    finally:
+        dataset = None
+    if "locked" in said:
+        message = tr("{0} is locked: another program is writing to it. Nothing is lost; try again in a moment.")
+        raise OutputError(message.format(path), said)
 
 
 def add_features(layer: QgsVectorLayer, features: Sequence[QgsFeature]) -> list[QgsFeature]:

@@ -28,8 +28,10 @@ from ...processing.errors import InputError, OutputError
 from ..translation import tr
 from . import direct_writing, label_file
 from .class_field import text_of
+from .held_back import require_trainable
 from .label_file import CLASS_FIELD, METADATA
 from .label_history import LabelHistory
+from .label_index import VALIDATE
 from .label_layer import LabelLayer
 from .whole_file import whole_file
 
@@ -56,6 +58,8 @@ class ImportReport:
     disagreeing: int
     """Labels that were added where one of another class was."""
     new_codes: tuple[str, ...]
+    held_back: int = 0
+    """Labels that are for validation: they are left out, since what is imported trains."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class Found:
     code: str
     attributes: dict[str, Any]
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it is for validation, and must not train."""
+        return str(self.attributes.get("role", "")).strip().lower() == VALIDATE
+
 
 def import_labels(
     source: str | Path | QgsVectorLayer, target: LabelLayer, history: LabelHistory, field: Optional[str] = None
@@ -73,11 +82,13 @@ def import_labels(
     """Copy the labels of a file or layer into ``target``, in its CRS, as one step of ``history``.
 
     ``field`` holds the class; by default the one that most likely does. Classes that the table has under another
-    spelling get its code; others are added to it. Labels that are there already are left out. Raises InputError for
-    what is no layer of labels, is too large or lies nowhere, OutputError if the labels cannot be written.
+    spelling get its code; others are added to it. Labels that are there already are left out, and those held back for
+    validation. Raises InputError for what is no layer of labels, belongs to a validation sample, is too large or lies
+    nowhere, OutputError if the labels cannot be written.
     """
     target.check_writable()
     layer = source if isinstance(source, QgsVectorLayer) else open_labels(source, field)
+    require_trainable(layer)
     name = layer.name()
     field = field or LabelLayer.candidate_field(layer)
     if field is None or layer.fields().lookupField(field) < 0:
@@ -89,13 +100,16 @@ def import_labels(
     for label in there:
         places.put(label.x, label.y, label.code)
     table, features = target.table, []
-    duplicates = nameless = lost = disagreeing = 0
+    duplicates = nameless = lost = disagreeing = held_back = 0
     for found in read_labels(layer, field, target.crs):
         if found is None:
             lost += 1
             continue
         if not found.code:
             nameless += 1
+            continue
+        if found.is_held_back:
+            held_back += 1
             continue
         code = table.code_for(found.code)
         if code is None:
@@ -114,7 +128,7 @@ def import_labels(
         features.append(target.feature_at(found.point, code, found.attributes))
     new = tuple(one.code for one in table.classes if target.table.by_code(one.code) is None)
     added = history.insert(features, table if new else None, tr("Import {0} labels").format(len(features)))
-    return ImportReport(added, duplicates, nameless, lost, disagreeing, new)
+    return ImportReport(added, duplicates, nameless, lost, disagreeing, new, held_back)
 
 
 def open_labels(path: str | Path, field: Optional[str] = None) -> QgsVectorLayer:

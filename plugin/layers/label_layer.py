@@ -32,6 +32,7 @@ from ...processing.errors import InputError
 from ..translation import tr
 from . import class_field, direct_writing, label_file, styling
 from .class_table import ClassTable, is_whole_number
+from .held_back import require_trainable
 from .label_file import CLASS_FIELD
 from .label_index import Label, LabelIndex
 from .whole_file import whole_file
@@ -52,13 +53,14 @@ class LabelLayer(QObject):
 
     def __init__(self, layer: QgsVectorLayer, field: str = CLASS_FIELD) -> None:
         """Adopt a layer. Raises InputError if it has no points, no such field of text or numbers, no CRS, more than 200
-        classes, or cannot be written to."""
+        classes, belongs to a validation sample, or cannot be written to."""
         super().__init__()
         if not isinstance(layer, QgsVectorLayer) or not layer.isValid():
             raise InputError(tr("The label layer cannot be read. Is its file still there?"))
         if layer.geometryType() != QgsWkbTypes.GeometryType.PointGeometry:
             raise InputError(tr("{0} has no points. Labels are points; choose or make a point layer.").format(
                 layer.name()))
+        require_trainable(layer)
         direct_writing.require_capable(layer, tr("labels"))
         if not layer.crs().isValid():
             message = tr("{0} does not say where on Earth it lies: it has no CRS. Set it in the layer's properties.")

@@ -27,7 +27,6 @@ from ..translation import tr
 from . import direct_writing, label_file
 from .class_table import ClassTable
 from .label_exchange import WGS84, Found, features_of, read_labels
-from .label_index import VALIDATE
 from .label_layer import LabelLayer
 from .whole_file import whole_file
 
@@ -60,6 +59,8 @@ class MergeReport:
     conflicts: list[Conflict]
     kappa: Optional[float]
     without_class: int
+    held_back: int = 0
+    """Places that one of them holds back for validation: they are left out, since what is merged trains."""
 
 
 @dataclass
@@ -80,9 +81,9 @@ def merge_labels(layers: Sequence[LabelLayer], path: str | Path, tolerance: floa
 
     Labels of different labellers are of one place if they are at most ``tolerance`` metres on the ground apart,
     whatever the CRS; the nearest are paired first, and a label belongs to one place only, so that neighbours of one
-    labeller stay apart. Where labellers agree, the first one's label stays; where they do not, none. What is held back
-    for validation by one of them is so in the merged labels. Raises InputError for fewer than two layers, OutputError
-    if the file exists or cannot be written.
+    labeller stay apart. Where labellers agree, the first one's label stays; where they do not, none. What one of them
+    holds back for validation is left out, with what others say of that place. Raises InputError for fewer than two
+    layers, OutputError if the file exists or cannot be written.
     """
     if len(layers) < 2:
         raise InputError(tr("Choose two or more label layers to merge."))
@@ -98,10 +99,12 @@ def merge_labels(layers: Sequence[LabelLayer], path: str | Path, tolerance: floa
         found, missing, table = _labels_of(layer, crs, table)
         nameless += missing
         _match(places, number, found, tolerance, crs)
+    every = len(places)
+    places = [place for place in places if not any(label.is_held_back for label in place.labels.values())]
     names = _names(layers, places)
     shared = [place for place in places if len(place.labels) > 1]
     disputed = [place for place in shared if len(place.codes) > 1]
-    kept = [_kept(place) for place in places if len(place.codes) == 1]
+    kept = [place.labels[min(place.labels)] for place in places if len(place.codes) == 1]
     conflicts = [_conflict(place, names) for place in disputed]
     with whole_file(path, replace=False) as partial:
         label_file.write_features(partial, label_file.LABELS, label_file.label_fields(), crs, features_of(kept))
@@ -113,7 +116,7 @@ def merge_labels(layers: Sequence[LabelLayer], path: str | Path, tolerance: floa
         merged=len(kept), shared=len(shared), agreeing=len(shared) - len(disputed), conflicts=conflicts,
         kappa=cohens_kappa([(place.labels[0].code, place.labels[1].code) for place in shared])
         if len(layers) == 2 else None,
-        without_class=nameless,
+        without_class=nameless, held_back=every - len(places),
     )
 
 
@@ -210,12 +213,6 @@ def _names(layers: Sequence[LabelLayer], places: Sequence[_Place]) -> list[str]:
         alike = sum(other == name or other.startswith(f"{name} (") for other in names)
         names.append(f"{name} ({alike + 1})" if alike else name)
     return names
-
-
-def _kept(place: _Place) -> Found:
-    first = place.labels[min(place.labels)]
-    held_back = any(str(label.attributes.get("role", "")).lower() == VALIDATE for label in place.labels.values())
-    return replace(first, attributes={**first.attributes, **({"role": VALIDATE} if held_back else {})})
 
 
 def _conflict(place: _Place, names: Sequence[str]) -> Conflict:

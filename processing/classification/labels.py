@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from ..errors import LabelError
 from ..grids.area import AreaOfInterest
 from ..grids.features import class_text, crs_of, moved, open_layer, read_columns
+from ..statistics.reference import STRATUM_AREA
 
 ROLE = "role"
 VALIDATE = "validate"
@@ -34,9 +35,9 @@ class Labels:
 def read_labels(path: Path, layer: str, class_field: str, crs: CRS | None, label_crs: str = "") -> Labels:
     """The labels of a layer (empty: the first that has the class field), moved to ``crs``.
 
-    A feature without a class or geometry, with an unusable geometry, or whose role is "validate" is left out and
-    counted in ``warnings``. Raises LabelError if the file, layer or field is missing, the CRS is unknown (neither in
-    the file nor given as ``label_crs``), or nothing is left.
+    A feature without a class or geometry, with an unusable geometry, whose role is "validate", or in a validation
+    sample is left out and counted in ``warnings``. Raises LabelError if the file, layer or field is missing, the CRS is
+    unknown (neither in the file nor given as ``label_crs``), or nothing is left.
     """
     texts, geometries, warnings = read_features(path, layer, class_field, _class_texts, crs, label_crs)
     names = tuple(sorted(set(texts)))
@@ -56,13 +57,13 @@ def read_features(
     import shapely
 
     info = open_layer(path, layer, field)
-    columns, wkb = read_columns(path, info, [field, ROLE])
+    columns, wkb = read_columns(path, info, [field, ROLE, STRATUM_AREA])
     roles = columns[ROLE] if ROLE in columns and field != ROLE else np.full(len(wkb), None)
     if len(wkb) == 0:
         raise LabelError(f"The label layer {info['layer_name']} of {path} is empty. Place some labels first.")
     warnings: list[str] = []
     values, missing = convert(columns[field])
-    held_back = np.array([class_text(role).lower() == VALIDATE for role in roles], bool)
+    held_back = np.array([class_text(role).lower() == VALIDATE for role in roles], bool) | (STRATUM_AREA in columns)
     _say(warnings, held_back, "label is for validation", "labels are for validation", "and did not train")
     nameless = ~held_back & missing
     _say(warnings, nameless, "label has", "labels have", f"no value in the field {field}")

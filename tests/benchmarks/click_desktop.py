@@ -116,7 +116,7 @@ def session() -> None:
     iface.newProject(False)  # no welcome page over the map
     board = dock()
     fit_canvas()
-    board.data.open(Path(PLAN["tiles"]))
+    board.label.data.open(Path(PLAN["tiles"]))
     tiles = until(lambda: board.session.tiles, 120)
     canvas = iface.mapCanvas()
     QgsProject.instance().setCrs(tiles.crs)
@@ -126,15 +126,15 @@ def session() -> None:
     fit_canvas()
     canvas.setExtent(QgsRectangle.fromCenterAndSize(middle, WIDTH * tiles.pixel, HEIGHT * tiles.pixel))
     wait(500)
-    board._label.click()
+    board.label.labelling.click()
     times = Times(board)
     warm, rest = PLAN["clicks"][: PLAN["warm"]], PLAN["clicks"][PLAN["warm"] :]
     for one in warm:
         place(one)
         wait(50)
-    until(lambda: not board._status.text() and board.loop.answer and board.loop.answer["model"], 300)
+    until(lambda: not board.label.status.text() and board.loop.answer and board.loop.answer["model"], 300)
     wait(2000)
-    until(lambda: not board._status.text(), 300)
+    until(lambda: not board.label.status.text(), 300)
     REPORT["clicks"] = []
     with Watchdog() as watch:
         for one in rest:

@@ -21,8 +21,8 @@ def begin() -> None:
     action.trigger()
     board = dock()
     REPORT["shown"] = [board.isVisible(), action.isChecked()]
-    board.data.take([Path(path) for path in PLAN["embeddings"]])
-    form = board.data.form
+    board.label.data.take([Path(path) for path in PLAN["embeddings"]])
+    form = board.label.data.form
     until(lambda: len(form.headers) == 2 and form.start.isEnabled(), 60)
     form.reference.setFilePath(PLAN["reference"])
     until(lambda: form.start.isEnabled(), 60)
@@ -36,7 +36,7 @@ def begin() -> None:
     drawn()
     REPORT["layers"] = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder() if layer.isValid()]
     REPORT["tiles"] = str(board.session.tiles.path)
-    REPORT["compared"] = board.data.status.words.text()
+    REPORT["compared"] = board.label.data.status.words.text()
     screenshot("dock_magnitude")
     action.trigger()
     REPORT["hidden"] = [board.isVisible(), action.isChecked()]

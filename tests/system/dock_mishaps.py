@@ -54,20 +54,20 @@ def open_tiles() -> Any:
     """The dock on the sample's tiles, the tool taken, and its map answered."""
     arrange(1600, 1000)
     board = listen()
-    board.data.open(Path(PLAN["tiles"]))
+    board.label.data.open(Path(PLAN["tiles"]))
     until(lambda: board.session.tiles, 60)
     iface.mapCanvas().setDestinationCrs(board.session.tiles.crs)
     QgsProject.instance().setCrs(board.session.tiles.crs)
     iface.mapCanvas().setExtent(board.session.tiles.extent)
     settle()
-    board._label.click()
+    board.label.labelling.click()
     return board
 
 
 def settle() -> None:
     """Until the backend is idle and the map drawn."""
     wait(40)
-    until(lambda: not dock()._status.text() and not iface.mapCanvas().isDrawing(), 60)
+    until(lambda: not dock().label.status.text() and not iface.mapCanvas().isDrawing(), 60)
     wait(40)
 
 
@@ -122,15 +122,15 @@ def removed_in_use() -> None:
         place(7)
         settle()
         REPORT[f"after_{role}"] = board.loop.layers.layer(role) is not None
-    board.aoi.add_view()
+    board.label.aoi.add_view()
     settle()
     board.session.set_limit(True)
-    board.aoi.draw(True)
+    board.label.aoi.draw(True)
     click(at(board.session.tiles.extent.center()))
     project.removeMapLayer(board.session.aoi.layer.id())
     settle()
     REPORT["after_aoi"] = {"aoi": board.session.aoi is None, "limit": board.session.limit_to_aoi}
-    board._label.click()
+    board.label.labelling.click()
     said()
     board.session.labels.layer.startEditing()
     before = count()
@@ -183,10 +183,10 @@ def projects() -> None:
     for number in range(6):
         place(number)
     settle()
-    board.view.set_view("classes")
-    board.view.set_opacity(0.4)
-    board.charts.set_threshold(0.62)
-    board.aoi.add_view()
+    board.label.view.set_view("classes")
+    board.label.view.set_opacity(0.4)
+    board.label.charts.set_threshold(0.62)
+    board.label.aoi.add_view()
     board.session.set_limit(True)
     settle()
     project = QgsProject.instance()
@@ -200,7 +200,7 @@ def projects() -> None:
     wait(300)
     REPORT["new_project"] = {
         "said": said(),
-        "tiles": board.session.tiles is None, "labels": board.session.labels is None, "text": board.guidance.text}
+        "tiles": board.session.tiles is None, "labels": board.session.labels is None, "text": board.label.guidance.text}
     place_nowhere(board)
     iface.addProject(str(FOLDER / "mine.qgz"))
     until(lambda: board.session.tiles and board.session.labels, 60)
@@ -208,7 +208,7 @@ def projects() -> None:
     REPORT["reopened"] = state(board)
     REPORT["reopened"]["same"] = board.session.labels.path == labels
     for _ in range(2):
-        board._label.click()
+        board.label.labelling.click()
         place(7)
         qgis.utils.unloadPlugin("bitscape")
         wait(200)
@@ -236,7 +236,7 @@ def projects() -> None:
 def state(board: Any) -> dict[str, Any]:
     """What a project brings back."""
     return {
-        "view": board.view.view, "opacity": board.view.opacity, "threshold": board.charts.threshold,
+        "view": board.label.view.view, "opacity": board.label.view.opacity, "threshold": board.label.charts.threshold,
         "limit": board.session.limit_to_aoi, "count": len(board.session.labels.labels()),
         "model": bool(board.loop.answer and board.loop.answer["model"]),
         "layers": sorted(str(layer.customProperty("bitscape/role")) for layer in
@@ -248,7 +248,7 @@ def state(board: Any) -> dict[str, Any]:
 def place_nowhere(board: Any) -> None:
     """A click when there is nothing to label."""
     said()
-    iface.mapCanvas().setMapTool(board.tool)
+    iface.mapCanvas().setMapTool(board.label.tool)
     click(at(iface.mapCanvas().extent().center()))
     REPORT["nowhere"] = said()
 
@@ -297,10 +297,10 @@ def bare() -> None:
     until(lambda: board.backend.line.text(), 30)
     wait(1500)
     REPORT["backend"] = board.backend.text
-    REPORT["charts"] = [label.text() for label in board.charts.findChildren(type(board.backend.line))]
-    board.data.open(Path(PLAN["tiles"]))
+    REPORT["charts"] = [label.text() for label in board.label.charts.findChildren(type(board.backend.line))]
+    board.label.data.open(Path(PLAN["tiles"]))
     wait(1500)
-    REPORT["data"] = board.data.state.text()
+    REPORT["data"] = board.label.data.state.text()
     screenshot("dock_first_run")
 
 

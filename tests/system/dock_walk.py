@@ -62,7 +62,7 @@ def label(point: QgsPointXY, kind: str) -> None:
 def settle() -> None:
     """Until the backend has answered everything and the map is drawn."""
     wait(30)
-    until(lambda: not dock()._status.text() and not iface.mapCanvas().isDrawing(), 60)
+    until(lambda: not dock().label.status.text() and not iface.mapCanvas().isDrawing(), 60)
     wait(30)
 
 
@@ -75,9 +75,9 @@ def guided(eyes: Eyes, wanted: dict[str, int]) -> None:
         missing = {kind for kind, number in wanted.items() if counts.get(kind, 0) < number}
         if not missing:
             return
-        board.next_point.hide()
+        board.label.next_point.hide()
         press(Qt.Key.Key_Period)
-        place = until(lambda: board.next_point.place, 60)
+        place = until(lambda: board.label.next_point.place, 60)
         drawn()
         kind = eyes.see(place)
         if kind in missing:
@@ -93,7 +93,7 @@ def record(name: str) -> None:
     model = board.loop.answer["model"]
     REPORT[name] = {
         "weights": model["weights"][0], "bias": model["bias"][0], "positive": model["positive_class"], "c": model["c"],
-        "counts": board.session.labels.counts(), "text": board.guidance.text,
+        "counts": board.session.labels.counts(), "text": board.label.guidance.text,
     }
 
 
@@ -108,7 +108,7 @@ def open_demo() -> Any:
     screenshot("dock_nothing_loaded")
     project = QgsProject.instance()
     project.mapThemeCollection().applyTheme("2024", project.layerTreeRoot(), iface.layerTreeView().layerTreeModel())
-    board.data.open(Path(PLAN["tiles"]))
+    board.label.data.open(Path(PLAN["tiles"]))
     until(lambda: board.session.tiles, 60)
     settle()
     return board
@@ -122,7 +122,7 @@ def walk() -> None:
     canvas.setExtent(board.session.tiles.extent)
     settle()
     screenshot("dock_loaded")
-    board._label.click()
+    board.label.labelling.click()
     REPORT["steps"].append("tool")
     for kind, place in PLAN["first"].items():
         label(QgsPointXY(*place), kind)
@@ -161,10 +161,10 @@ def look_around(board: Any) -> None:
     for key, name in ((Qt.Key.Key_U, "unsure"), (Qt.Key.Key_T, "classes")):
         press(key)
         screenshot(f"dock_{name}")
-    board.charts.slider.setValue(80)
+    board.label.charts.slider.setValue(80)
     drawn()
     REPORT["threshold_computes_nothing"] = board.loop.answer is answer
-    board.charts.slider.setValue(50)
+    board.label.charts.slider.setValue(50)
     press(Qt.Key.Key_H)
     press(Qt.Key.Key_E)
     settle()
@@ -204,10 +204,10 @@ def edit(board: Any) -> None:
 def charts(board: Any) -> None:
     """Every chart."""
     for index, name in enumerate(("scores", "pr", "learning", "classes", "weights")):
-        board.charts._buttons.button(index).click()
+        board.label.charts._buttons.button(index).click()
         wait(150)
-        board.charts.grab().save(str(Path(PLAN["screenshots"]) / f"dock_chart_{name}.png"))
-    board.charts._buttons.button(0).click()
+        board.label.charts.grab().save(str(Path(PLAN["screenshots"]) / f"dock_chart_{name}.png"))
+    board.label.charts._buttons.button(0).click()
 
 
 def swipe(board: Any) -> None:
@@ -218,7 +218,7 @@ def swipe(board: Any) -> None:
         settle()
         dates.append(board.imagery.current_date)
     REPORT["flicked"] = dates
-    board.view.set_opacity(0.1)
+    board.label.view.set_opacity(0.1)
     extent = board.session.tiles.extent
     side = 0.4 * extent.width()
     iface.mapCanvas().setExtent(QgsRectangle.fromCenterAndSize(QgsPointXY(*PLAN["first"]["change"]), side, side))
@@ -226,7 +226,7 @@ def swipe(board: Any) -> None:
     until(lambda: board.imagery.swipe.is_drawn)
     screenshot("dock_swipe")
     press(Qt.Key.Key_S)
-    board.view.set_opacity(0.75)
+    board.label.view.set_opacity(0.75)
     iface.mapCanvas().setExtent(extent)
     settle()
 
@@ -234,7 +234,7 @@ def swipe(board: Any) -> None:
 def areas(board: Any) -> None:
     """Draw an area and limit the work to it, then take the limit away."""
     extent = board.session.tiles.extent
-    board.aoi.drawing.click()
+    board.label.aoi.drawing.click()
     for x, y in ((0.1, 0.1), (0.6, 0.15), (0.55, 0.7), (0.15, 0.6)):
         click(at(QgsPointXY(extent.xMinimum() + x * extent.width(), extent.yMinimum() + y * extent.height())))
     press(Qt.Key.Key_Return)
@@ -250,19 +250,19 @@ def areas(board: Any) -> None:
 
 def everywhere(board: Any) -> None:
     """Apply to the whole raster, and copy the command."""
-    for box in board.findChildren(type(board.run.parent())):
+    for box in board.findChildren(type(board.label.run.parent())):
         if hasattr(box, "setCollapsed"):
-            box.setCollapsed(box.isAncestorOf(board.charts) or box.isAncestorOf(board.imagery))
+            box.setCollapsed(box.isAncestorOf(board.label.charts) or box.isAncestorOf(board.imagery))
     settle()
-    until(lambda: "Mpx" in board.run.cost.text(), 30)
-    REPORT["estimate"] = board.run.cost.text()
+    until(lambda: "Mpx" in board.label.run.cost.text(), 30)
+    REPORT["estimate"] = board.label.run.cost.text()
     screenshot("dock_before_run")
     with Watchdog() as watch:
-        board.run.apply()
-        until(lambda: board.run.run is None and board.run.score_path, 120)
+        board.label.run.apply()
+        until(lambda: board.label.run.run is None and board.label.run.score_path, 120)
         wait(500)
     REPORT["run_blocked"] = [watch.longest, watch.where]
-    board.run.copy_command()
+    board.label.run.copy_command()
     REPORT["command"] = QApplication.clipboard().text()
     screenshot("dock_done")
     layers = [layer for layer in QgsProject.instance().mapLayers().values() if not isinstance(layer, QgsVectorLayer)]

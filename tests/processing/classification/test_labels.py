@@ -55,6 +55,15 @@ def test_validation_labels_and_gaps_never_train(tmp_path: Path, write_features: 
         assert words in said
 
 
+def test_the_points_of_a_validation_sample_never_train(tmp_path: Path, write_features: Write) -> None:
+    """Also where labels were typed into the sample itself, which has no role."""
+    path = write_features(tmp_path / "sample.gpkg", POINTS, {
+        "point": [1, 2, 3], "stratum": ["a", "b", "b"], "stratum_area": [100.0, 300.0, 300.0], "label": ["a", "b", "a"],
+    }, UTM.to_wkt())
+    with pytest.raises(LabelError, match="3 labels are for validation and did not train"):
+        read_labels(path, "", "label", UTM)
+
+
 def test_number_classes_are_names(tmp_path: Path, write_features: Write) -> None:
     path = write_features(tmp_path / "labels.gpkg", POINTS, {"code": [2, 10, 2]}, UTM.to_wkt())
     assert read_labels(path, "", "code", UTM).names == ("10", "2")
