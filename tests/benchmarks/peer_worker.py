@@ -31,7 +31,8 @@ def use_libraries() -> None:
     from bitscape.processing.environment import prepare
 
     prepare()
-    from bitscape.processing.classification import crossvalidation, live, train
+    from bitscape.processing.classification import crossvalidation, lesson
+    from bitscape.processing.live import live
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score, make_scorer
     from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict
@@ -65,10 +66,10 @@ def use_libraries() -> None:
             method="decision_function")
         return float(crossvalidation.sharpness(logits[:, None], problem.classes))
 
-    def fit_lesson(lesson: Any, seed: int, deviation: Any) -> Any:
-        inner = live.inner_folds(lesson.problem.classes, lesson.sample.features, seed)
-        model = chosen(lesson.problem, inner)
-        factor = steepness(lesson.problem, inner, model.C)
+    def fit_lesson(one: Any, seed: int, deviation: Any) -> Any:
+        inner = live.inner_folds(one.problem.classes, one.sample.features, seed)
+        model = chosen(one.problem, inner)
+        factor = steepness(one.problem, inner, model.C)
         return crossvalidation.Fit(
             factor * model.coef_ / np.array(deviation), factor * model.intercept_, float(model.C), factor)
 
@@ -90,7 +91,7 @@ def use_libraries() -> None:
         out[:] = np.rint(np.float32(254) / (1 + np.exp(-logits)))
         out[planes[0] == live.CODE_NODATA] = live.NODATA
 
-    live.fit_lesson, live.score_positive, train.nested = fit_lesson, score_positive, nested
+    live.fit_lesson, live.score_positive, lesson.nested = fit_lesson, score_positive, nested
 
 
 if __name__ == "__main__":

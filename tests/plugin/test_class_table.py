@@ -44,7 +44,7 @@ def test_one_class_of_change_has_its_counterpart_and_no_codes_are_change_detecti
     (["b", "a"], "b"), (["no", "yes"], "yes"), (["a"], ""), (["a", "b", "c"], ""),
 ])
 def test_positive_of_two_classes_is_the_one_the_backend_takes(codes: list[str], positive: str) -> None:
-    """The same cases as in processing/classification: positive_of in train.py."""
+    """The same cases as in processing/classification/lesson.py: positive_of."""
     table = ClassTable.of_codes(codes)
     assert table.positive == positive
     for one in table.classes:

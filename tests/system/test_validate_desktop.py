@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from bitscape.tests.system.demo import make_demo
 from bitscape.tests.system.desktop import SCREENSHOTS, Desktop
-from bitscape.tests.system.drawn_sample import draw_sample
 from bitscape.tests.system.qgis_run import Qgis, eventually
 from bitscape.tests.system.rasters import pixels
 from bitscape.tests.system.sample import Sample
@@ -27,10 +26,11 @@ def demo(qgis: Qgis, sample: Sample, tmp_path_factory: pytest.TempPathFactory) -
 def walk(qgis: Qgis, sample: Sample, demo: Path, tmp_path_factory: pytest.TempPathFactory, request: Any) -> Any:
     """What the robot saw, with ``sample`` (the file)."""
     folder = tmp_path_factory.mktemp("walk")
-    drawn = draw_sample(demo / "classes.tif", folder / "drawn.gpkg", POINTS)
+    drawn = folder / "drawn.gpkg"
     desktop = Desktop(
         qgis.environment, folder, "validate_walk.py", SIZES[request.param], project=demo / "demo.qgz", sample=drawn,
-        truth=demo / "data" / sample.truth.name, size=SIZES[request.param], prefix=f"validate_{request.param}")
+        points=POINTS, truth=demo / "data" / sample.truth.name, size=SIZES[request.param],
+        prefix=f"validate_{request.param}")
     return {**desktop.finish(400), "sample": drawn, "prefix": f"validate_{request.param}"}
 
 
@@ -77,7 +77,10 @@ def test_answering_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFi
 
 
 def test_the_tabs_share_the_imagery_and_the_map_can_be_assessed(walk: dict[str, Any]) -> None:
-    assert walk["assess"] and walk["imagery_in_label"]
+    assert walk["imagery_in_label"]
+    assert "κ" in walk["agreement"] and "Conflicts to settle: 2" in walk["agreement"]
+    assert "95 % confidence" in walk["headline"] and " ha" in walk["headline"]
+    assert "<svg" in walk["sample"].with_suffix(".accuracy.html").read_text(encoding="utf-8")
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:

@@ -1,12 +1,11 @@
 """Inside the real desktop: an interpreter goes through a sample with the keyboard alone, and a second one after her.
 
-The plan names ``project``, ``sample``, ``truth``, ``size`` of the window and ``prefix`` of the pictures. The robot
-looks at the truth where people look at imagery. See test_validate_desktop.py.
+The plan names ``project``, where the ``sample`` goes, its ``points``, ``truth``, ``size`` of the window and ``prefix`` of
+the pictures. The robot looks at the truth where people look at imagery. See test_validate_desktop.py.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Optional
 
 import qgis.utils
@@ -64,10 +63,13 @@ def walk() -> None:
     picture("nothing")
     tab.sample.draw.click()
     wait(200)
+    form = tab.sample.form
+    form.points.setValue(PLAN["points"])
+    form.target.setFilePath(PLAN["sample"])
     picture("form")
-    tab.sample.draw.click()
+    form.start.click()
+    until(lambda: tab.validation.sample is not None, 120)
     tab.validation.set_interpreter("Ada")
-    tab.sample.take(Path(PLAN["sample"]))
     wait(200)
     before = visible()
     picture("opened")
@@ -126,8 +128,8 @@ def answer(board: Any) -> None:
 
 
 def second(board: Any, before: dict[str, bool]) -> None:
-    """Ben answers all, some otherwise; what the backend says of that is given here. In the end the plugin is switched
-    off while Eve is being asked."""
+    """Ben answers all, some otherwise; they settle what they do not agree on, and the map is assessed. In the end the
+    plugin is switched off while Eve is being asked."""
     tab = board.validate
     tab.validation.set_interpreter("Ben")
     tab.pad.start.click()
@@ -148,16 +150,9 @@ def second(board: Any, before: dict[str, bool]) -> None:
         if hasattr(box, "setCollapsed") and box.isAncestorOf(tab.agreement):
             box.setCollapsed(False)
     panel = tab.agreement
-    points = {one.number: one for one in tab.validation.sample.points}
-    panel._token = 10**6
-    board.resident.answered.emit("agreement", 10**6, {
-        "pairs": [{"first": "Ada", "second": "Ben", "points": 11, "agreement": 9 / 11, "kappa": 0.62,
-                   "kappa_reason": ""}],
-        "alpha": None, "interpreters": [{"name": "Ada", "answered": 11, "skipped": 1},
-                                        {"name": "Ben", "answered": number, "skipped": 0}],
-        "conflicts": [{"point": one, "x": points[one].x, "y": points[one].y, "settled": "",
-                       "labels": {"Ada": "change", "Ben": "nochange"}} for one in (2, 6)],
-    })
+    panel.compare.click()
+    until(lambda: panel.list.count() > 0, 60)
+    REPORT["agreement"] = panel.figures.text()
     panel.list.itemClicked.emit(panel.list.item(0))
     drawn()
     scroll = board.tabs.currentWidget()
@@ -172,7 +167,11 @@ def second(board: Any, before: dict[str, bool]) -> None:
     press(Key.Key_Escape)
     drawn()
     scroll.ensureWidgetVisible(tab.assess)
-    REPORT["assess"] = tab.assess.start.isEnabled()
+    tab.assess.start.click()
+    until(lambda: tab.assess.report is not None, 120)
+    REPORT["headline"] = tab.assess.status.words.text()
+    scroll.ensureWidgetVisible(tab.assess)
+    wait(200)
     picture("assess")
     board.tabs.setCurrentIndex(0)
     wait(300)

@@ -1,0 +1,1 @@
+"""The resident worker of the dock: answers to clicks, while one labels."""

@@ -1,0 +1,1 @@
+"""Maps from models: scores, classes and numbers, and what they will cost."""

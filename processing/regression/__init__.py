@@ -1,0 +1,1 @@
+"""Numbers from codes: labels that hold numbers, ridge regression, its figures and its model."""

@@ -1,0 +1,1 @@
+"""Training from labels, of classes or numbers, and the report on it."""
