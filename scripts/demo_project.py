@@ -41,10 +41,11 @@ class DemoLayers:
     picture: QgsMapLayer
     after: QgsMapLayer
     before: QgsMapLayer
+    backdrop: QgsMapLayer
 
 
 def draw_project(files: DemoFiles) -> tuple[QgsProject, DemoLayers]:
-    """A project with all layers in their groups; the score over the later picture is what shows first."""
+    """A project with all layers in their groups; the score over a grey backdrop is what shows first."""
     project = QgsProject.instance()
     project.clear()
     period = files.period
@@ -58,7 +59,9 @@ def draw_project(files: DemoFiles) -> tuple[QgsProject, DemoLayers]:
         picture=_raster(files.result("picture.tif"), "Embeddings", smooth=True),
         after=_raster(files.pictures[1], f"Picture {files.years[1]}", smooth=True),
         before=_raster(files.pictures[0], f"Picture {files.years[0]}", smooth=True),
+        backdrop=_raster(files.pictures[1], "Backdrop", smooth=True),
     )
+    quiet_grey(layers.backdrop)
     for layer in (layers.before, layers.after):
         layer.brightnessFilter().setGamma(PICTURE_GAMMA)
     project.setCrs(layers.score.crs())
@@ -67,7 +70,7 @@ def draw_project(files: DemoFiles) -> tuple[QgsProject, DemoLayers]:
     groups = {
         "Result": (layers.labels, layers.score, layers.classes),
         "Check": (layers.agreement, layers.truth, layers.coverage),
-        "Pictures": (layers.picture, layers.after, layers.before),
+        "Pictures": (layers.picture, layers.after, layers.before, layers.backdrop),
     }
     for title, members in groups.items():
         _add_group(project, title, members)
@@ -132,11 +135,11 @@ def _add_themes(project: QgsProject, layers: DemoLayers, files: DemoFiles) -> No
         layers.labels: small_markers(layers.labels),
         layers.score: see_through_score(layers.score),
         layers.coverage: pale_gaps(layers.coverage),
-        layers.after: quiet_grey(layers.after),
     }
     for layer, style in together.items():
         layer.styleManager().addStyle(OVER_PICTURE, style)
-    _add_theme(project, SCORE, dict.fromkeys(together, OVER_PICTURE))
+    backdrop = {layers.backdrop: layers.backdrop.styleManager().currentStyle()}
+    _add_theme(project, SCORE, {**dict.fromkeys(together, OVER_PICTURE), **backdrop})
 
 
 def _add_theme(project: QgsProject, name: str, styles: Mapping[QgsMapLayer, str]) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsColorRampShader,
-    QgsHueSaturationFilter,
     QgsMapLayer,
     QgsMapLayerStyle,
     QgsPalettedRasterRenderer,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtGui import QColor
 
 CLICK_SIZE = 2.2
 GAP = "#dfe4e8"
+GREEN_BAND, GREEN_SPAN, GREYS = 3, (200, 1600), ("#9aa0a6", "#ffffff")
+"""Reflectance × 10000 of the green band, and the greys it is drawn in."""
 STOPS = (
     (0.0, "#2166ac", 45),
     (0.3, "#92b5d6", 60),
@@ -39,14 +43,14 @@ def see_through_score(layer: QgsMapLayer) -> QgsMapLayerStyle:
     return _style_of(copy)
 
 
-def quiet_grey(layer: QgsMapLayer) -> QgsMapLayerStyle:
-    """The picture as a quiet background."""
-    copy = layer.clone()
-    copy.hueSaturationFilter().setGrayscaleMode(QgsHueSaturationFilter.GrayscaleLuminosity)
-    copy.brightnessFilter().setGamma(1.8)
-    copy.brightnessFilter().setBrightness(80)
-    copy.brightnessFilter().setContrast(-20)
-    return _style_of(copy)
+def quiet_grey(layer: QgsRasterLayer) -> None:
+    """Draw the green band of a picture as a pale backdrop. In pseudocolour: nobody takes it for imagery to compare."""
+    ramp = QgsColorRampShader(*GREEN_SPAN, None, QgsColorRampShader.Type.Interpolated)
+    ramp.setColorRampItemList([
+        QgsColorRampShader.ColorRampItem(value, QColor(shade), "") for value, shade in zip(GREEN_SPAN, GREYS)])
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(ramp)
+    layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), GREEN_BAND, shader))
 
 
 def small_markers(layer: QgsMapLayer) -> QgsMapLayerStyle:

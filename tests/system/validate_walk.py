@@ -1,7 +1,7 @@
 """Inside the real desktop: an interpreter goes through a sample with the keyboard alone, and a second one after her.
 
-The plan names ``project``, where the ``sample`` goes, its ``points``, ``truth``, ``size`` of the window and ``prefix`` of
-the pictures. The robot looks at the truth where people look at imagery. See test_validate_desktop.py.
+The plan names ``project``, where the ``sample`` goes, its ``points``, ``truth``, ``size`` of the window and ``prefix``
+of the pictures. The robot looks at the truth where people look at imagery. See test_validate_desktop.py.
 """
 
 from __future__ import annotations
