@@ -53,6 +53,7 @@ class Serving(QObject):
         self._grid: Optional[PixelGrid] = None
         self._width = 0.0
         self._looked_at: Optional[int] = None
+        self._opened = False
         self.hidden.kept.connect(self._say_kept)
         self.tool.pressed.connect(self._on_key)
         self._canvas.mapToolSet.connect(self._on_tool)
@@ -74,6 +75,9 @@ class Serving(QObject):
             if not self._validation.begin():
                 self.stop()
                 return False
+            self._opened = self._imagery.dates.current is None
+            if self._opened:
+                self._imagery.next()  # or the map could be white
             self.take_keys()
             self._imagery.swipe.handle = LOW_HANDLE
             self.toggled.emit(True)
@@ -88,6 +92,9 @@ class Serving(QObject):
         self._validation.pause()
         self._leave_tool()
         self._imagery.swipe.handle = HANDLE
+        if self._opened:
+            self._opened = False
+            self._imagery.dates.release()
         self.hidden.restore()
         self.toggled.emit(False)
 

@@ -43,6 +43,7 @@ def test_nothing_went_wrong(walk: dict[str, Any], qgis: Qgis) -> None:
 def test_what_tells_the_answer_was_hidden_and_came_back(walk: dict[str, Any]) -> None:
     hidden = " ".join(walk["hidden"])
     assert walk["hidden"] and walk["restored"]
+    assert walk["imagery_at_once"] == 0, "the map was not white"
     assert walk["hidden_again"] == walk["hidden"] and walk["after_unload"], "also when the plugin is switched off"
     assert "sentinel" not in hidden.lower(), "imagery stays"
     seen = " ".join(walk["seen"]).lower()

@@ -71,18 +71,19 @@ def walk() -> None:
     until(lambda: tab.validation.sample is not None, 120)
     tab.validation.set_interpreter("Ada")
     wait(200)
-    before = visible()
+    before, everything = visible(), visible(set())
     picture("opened")
     tab.pad.start.click()
     drawn()
     REPORT["hidden"] = tab.serving.hidden.names
     REPORT["seen"] = [name for name, is_on in visible().items() if is_on]
     REPORT["focused"] = has_focus(iface.mapCanvas())
+    REPORT["imagery_at_once"] = board.imagery.dates.current
     picture("first")
     answer(board)
     press(Key.Key_Escape)
     drawn()
-    REPORT["restored"] = visible() == before
+    REPORT["restored"] = visible(set()) == everything
     REPORT["counts"] = tab.agreement.counts.text()
     picture("paused")
     second(board, before)
