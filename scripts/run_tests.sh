@@ -39,7 +39,7 @@ stage "backend tests" 900 env PYTHONPATH=build/plugins .venv/bin/python -P -m py
     tests/processing --junitxml="$results/processing.xml"
 for name in plugin system; do
     suite "$name" || continue
-    stage "$name tests" 900 bash -c 'set -euo pipefail; qgis_pytest "$@"' _ "$ROOT/tests/$name" \
+    stage "$name tests" 1500 bash -c 'set -euo pipefail; qgis_pytest "$@"' _ "$ROOT/tests/$name" \
         --junitxml="$ROOT/$results/$name.xml"
 done
 

@@ -171,7 +171,7 @@ def _scored(
     labels = np.array([meant.get(folded(str(label)), str(label)) for label in reference.labels], object)
     known = np.isin(labels, model.classes)
     taught = np.isin(rows * grid.width + columns, _positions(tiles, trained))
-    _tell(warnings, ~answered, "has no answer yet", "have no answer yet")
+    _tell(warnings, ~answered, "has no agreed answer", "have no agreed answer")
     strange = Counter(labels[answered & ~known].tolist())
     if strange:
         named = ", ".join(f"{name} ({count})" for name, count in sorted(strange.items()))

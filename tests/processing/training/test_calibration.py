@@ -148,7 +148,7 @@ def test_what_is_too_little_says_why(tmp_path: Path, tiles: Tiles, scene: Any, g
     world.labels[:20], world.labels[20:40] = None, "cloud"
     few = ask(tiles, world.write(tmp_path / "few.gpkg", grid), model)
     assert isinstance(few, str) and few.startswith("20 answered points of the sample can be used, at least 30")
-    assert "20 of the sample's points have no answer yet" in few and "cloud (20)" in few
+    assert "20 of the sample's points have no agreed answer" in few and "cloud (20)" in few
 
 
 def test_pixels_that_trained_are_left_out(tmp_path: Path, tiles: Tiles, scene: Any, grid: Any) -> None:
