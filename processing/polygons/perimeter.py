@@ -8,11 +8,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..grids.ellipsoid import metric
 from ..grids.grid import Grid
 from .ragged import Ragged
 
-NODES = 257
-"""Places along each side of a grid where its scale is computed; between them it is interpolated linearly."""
 Perimeter = Callable[[Ragged], NDArray[np.float64]]
 
 
@@ -20,12 +19,12 @@ def perimeters_of(grid: Grid, on_earth: bool) -> Perimeter:
     """What measures the outlines of multipolygons that lie on ``grid``, holes included: in m on the ellipsoid, else in
     units of the grid.
 
-    The length of an edge is that of the first fundamental form in its middle, from the derivatives of longitude and
-    latitude by column and row and the ellipsoid's radii of curvature (Snyder 1987): edges are short beside the Earth.
+    The length of an edge is that of the grid's metric in its middle: edges are short beside the Earth.
     """
     t, inverse = grid.transform, np.array((~grid.transform)[:6], np.float64)
     flat = np.array([t.a**2 + t.d**2, t.a * t.b + t.d * t.e, t.b**2 + t.e**2])[:, None, None] * np.ones((2, 2))
-    nodes = _nodes(grid) if on_earth else flat
+    form = metric(grid) if on_earth else None
+    nodes = flat if form is None else np.nan_to_num(form, nan=0.0)
 
     def measured(polygons: Ragged) -> NDArray[np.float64]:
         found = np.zeros(len(polygons))
@@ -34,43 +33,6 @@ def perimeters_of(grid: Grid, on_earth: bool) -> Perimeter:
         return found
 
     return measured
-
-
-def _nodes(grid: Grid) -> NDArray[np.float64]:
-    """E, F and G of the first fundamental form by column and row, in m², at the nodes: (3, NODES, NODES)."""
-    from pyproj import CRS, Transformer
-
-    assert grid.crs is not None
-    crs = CRS.from_wkt(grid.crs.to_wkt())
-    geographic, ellipsoid = crs.geodetic_crs, crs.ellipsoid
-    assert geographic is not None and ellipsoid is not None
-    unit = geographic.axis_info[0].unit_conversion_factor
-    to_geographic = Transformer.from_crs(crs, geographic, always_xy=True)
-    row, column = np.meshgrid(np.linspace(0, grid.height, NODES), np.linspace(0, grid.width, NODES), indexing="ij")
-
-    def place(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        t = grid.transform
-        x, y = t.a * columns + t.b * rows + t.c, t.d * columns + t.e * rows + t.f
-        found: NDArray[np.float64] = np.stack(to_geographic.transform(x, y)) * unit
-        found[:, ~np.isfinite(found).all(axis=0)] = np.nan
-        return found
-
-    half = 0.5
-    derivatives = []
-    for down, right in ((0.0, half), (half, 0.0)):
-        step = place(row + down, column + right) - place(row - down, column - right)
-        step[0] = (step[0] + np.pi) % (2 * np.pi) - np.pi
-        derivatives.append(step)
-    latitude = np.clip(place(row, column)[1], -np.pi / 2, np.pi / 2)
-    major, minor = ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre
-    squared = 1 - (minor / major) ** 2
-    root = 1 - squared * np.sin(latitude) ** 2
-    scale = np.stack([major / np.sqrt(root) * np.cos(latitude), major * (1 - squared) / root**1.5])
-    across, along = (scale * step for step in derivatives)
-    form: NDArray[np.float64] = np.stack([
-        (one * other).sum(axis=0) for one, other in ((across, across), (across, along), (along, along))])
-    form[~np.isfinite(form)] = 0
-    return form
 
 
 @njit(nogil=True, cache=True)
