@@ -33,7 +33,6 @@ class AssessPanel(QWidget):
     def __init__(self, validation: Validation, project: QgsProject, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self._validation, self._project = validation, project
-        self._run: Optional[BackgroundRun] = None
         self._report: Optional[Path] = None
         self.words = wrapped()
         self.start = QPushButton(tr("Assess the map"))
@@ -55,6 +54,7 @@ class AssessPanel(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.status)
         layout.addWidget(self.open)
+        self.status.changed.connect(self._refresh)
         validation.sample_changed.connect(self._forget)
         validation.answers_changed.connect(self._refresh)
         validation.map_changed.connect(self._refresh)
@@ -64,7 +64,7 @@ class AssessPanel(QWidget):
     @property
     def run(self) -> Optional[BackgroundRun]:
         """The run that goes on, None if there is none."""
-        return self._run
+        return self.status.run
 
     @property
     def report(self) -> Optional[Path]:
@@ -89,7 +89,7 @@ class AssessPanel(QWidget):
 
     def assess(self) -> None:
         """Assess; nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         try:
             given = self.parameters()
@@ -97,15 +97,9 @@ class AssessPanel(QWidget):
             self.status.end(failed(error.message))
             return
         report = Path(given["OUTPUT"])
-        run = BackgroundRun([Step(ALGORITHM, given, tr("Assessing the map"))], self._project, None, [report], self)
-        self._run = run
         self.open.hide()
-        self.status.follow(run)
-        run.finished.connect(lambda results: self._on_finished(report, results))
-        run.failed.connect(lambda text: self._on_ended(failed(text)))
-        run.cancelled.connect(lambda: self._on_ended(tr("Cancelled; nothing was written.")))
-        self._refresh()
-        run.start()
+        run = BackgroundRun([Step(ALGORITHM, given, tr("Assessing the map"))], self._project, None, [report])
+        self.status.start(run, lambda results, _: self._on_finished(report, results))
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
@@ -126,16 +120,14 @@ class AssessPanel(QWidget):
 
     def stop(self) -> None:
         """Before the dock goes: cancel, and wait for the end."""
-        if self._run is not None:
-            self._run.close()
-            self._run = None
+        self.status.close_run()
 
     # Inside
 
     def _forget(self) -> None:
         self._report = None
         self.open.hide()
-        if self._run is None:
+        if self.run is None:
             self.status.hide()
         self._refresh()
 
@@ -145,7 +137,7 @@ class AssessPanel(QWidget):
             hindrance = ""
         except BitscapeError as error:
             hindrance = error.message
-        idle = self._run is None
+        idle = self.run is None
         self.words.setText(hindrance)
         self.words.setVisible(bool(hindrance) and idle)
         for button in (self.start, self.copy):
@@ -154,16 +146,9 @@ class AssessPanel(QWidget):
     def _on_finished(self, report: Path, results: Mapping[str, Any]) -> None:
         headline = str(results.get(HEADLINE) or "").strip()
         text = f"<b>{escape(headline)}</b>" if headline else tr("Done.")
-        self._on_ended(text)
+        self.status.end(text)
         sample = self._validation.sample
         if sample is not None and report.parent == sample.path.parent and report.is_file():
             self._report = report
             self.open.setToolTip(str(report))
             self.open.show()
-
-    def _on_ended(self, text: str) -> None:
-        run, self._run = self._run, None
-        if run is not None:
-            run.deleteLater()
-        self.status.end(text)
-        self._refresh()

@@ -35,7 +35,6 @@ class DataPanel(QWidget):
         super().__init__(parent)
         self._session, self._open = session, open_tiles
         self._loading: Optional[Path] = None
-        self._run: Optional[BackgroundRun] = None
         self.setAcceptDrops(True)
         self.state = wrapped(rich=True)
         self.form = BuildForm()
@@ -43,6 +42,7 @@ class DataPanel(QWidget):
         self.form.dismissed.connect(self._dismiss)
         self.form.hide()
         self.status = RunStatus()
+        self.status.changed.connect(self._say)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.state)
@@ -58,14 +58,14 @@ class DataPanel(QWidget):
     @property
     def run(self) -> Optional[BackgroundRun]:
         """The run that goes on, None if there is none."""
-        return self._run
+        return self.status.run
 
     def take(self, paths: Sequence[Path]) -> None:
         """What was dropped or chosen: one file of tiles is opened; rasters go into the form for building."""
         paths = [path for path in dict.fromkeys(paths) if not path.name.endswith(".basis.json")]
         if not paths:
             return
-        if self._run is not None:
+        if self.run is not None:
             self._fail(tr("Wait for the run to end, or cancel it, before you drop something."))
             return
         try:
@@ -92,7 +92,7 @@ class DataPanel(QWidget):
 
     def open_sample(self, sample: Optional[Sample] = None) -> None:
         """Open the sample; make it where it is not there yet. Nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         sample = sample or Sample.default()
         if sample.is_built:
@@ -102,7 +102,7 @@ class DataPanel(QWidget):
 
     def build(self, plan: BuildPlan) -> None:
         """Build tiles, and then open them; nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         there = build_plan.taken(plan.tiles)
         if there:
@@ -129,9 +129,7 @@ class DataPanel(QWidget):
     def stop(self) -> None:
         """Before the dock goes: cancel, and wait for the end."""
         self.form.clear()
-        if self._run is not None:
-            self._run.close()
-            self._run = None
+        self.status.close_run()
 
     # Dropping --------------------------------------------------------------------------------------------------------
 
@@ -198,34 +196,18 @@ class DataPanel(QWidget):
         self, steps: list[Step], made: list[Path], loads: bool, then: Callable[[Mapping[str, Any]], None]
     ) -> None:
         group = self._session.group if loads else None
-        run = BackgroundRun(steps, self._session.project, group, made, self)
-        self._run = run
-        self.status.follow(run)
-        run.finished.connect(lambda results: self._on_finished(then, results))
-        run.failed.connect(lambda text: self._on_ended(failed(text)))
-        run.cancelled.connect(lambda: self._on_ended(tr("Cancelled; nothing was left behind.")))
-        self._say()
-        run.start()
+        run = BackgroundRun(steps, self._session.project, group, made)
+        self.status.start(run, lambda results, closed: self._on_finished(then, results, closed),
+                          tr("Cancelled; nothing was left behind."))
 
-    def _on_finished(self, then: Callable[[Mapping[str, Any]], None], results: Mapping[str, Any]) -> None:
-        closed = self._run is not None and self._run.project_closed
-        self._drop_run()
+    def _on_finished(
+        self, then: Callable[[Mapping[str, Any]], None], results: Mapping[str, Any], closed: bool
+    ) -> None:
         if closed:
             self._dismiss()
             self.status.end(tr("The project was closed meanwhile. What was made is on the disk: open the tiles."))
         else:
             then(results)
-        self._say()
-
-    def _on_ended(self, text: str) -> None:
-        self._drop_run()
-        self.status.end(text)
-        self._say()
-
-    def _drop_run(self) -> None:
-        run, self._run = self._run, None
-        if run is not None:
-            run.deleteLater()
 
     def _show_sample(self, sample: Sample) -> None:
         load_rasters(sample.shown, self._session.project, self._session.group())
@@ -240,7 +222,7 @@ class DataPanel(QWidget):
             self.show_failure(text)
 
     def _fail(self, message: str) -> None:
-        if self._run is not None:  # its progress stays in sight
+        if self.run is not None:  # its progress stays in sight
             self._session.said.emit(message, WARNING)
             return
         self.status.end(failed(message))
@@ -256,7 +238,7 @@ class DataPanel(QWidget):
             attributions = "".join(f"<br><small>{escape(one)}</small>" for one in tiles.attributions)
             text = f"<b>{escape(tiles.path.name)}</b><br>{escape(tiles.sentence())}.{attributions}"
         self.state.setText(text)
-        idle = self._run is None
+        idle = self.run is None
         self.form.setVisible(idle and bool(self.form.headers or self.form.is_reading))
         for widget in (self.tiles, self.sample):
             widget.setEnabled(idle)

@@ -55,7 +55,6 @@ class RunPanel(QWidget):
     def __init__(self, session: Session, resident: Resident, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self._session, self._resident = session, resident
-        self._run: Optional[BackgroundRun] = None
         self._token = -1
         self._asked: Optional[dict[str, Any]] = None
         self._limited = session.limit_to_aoi
@@ -85,11 +84,11 @@ class RunPanel(QWidget):
     @property
     def run(self) -> Optional[BackgroundRun]:
         """The run that goes on, None if there is none."""
-        return self._run
+        return self.status.run
 
     def apply(self) -> None:
         """Train, then map; nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         try:
             self._refuse_taken()
@@ -102,11 +101,11 @@ class RunPanel(QWidget):
             if output in given:
                 given[output] = QgsProcessingOutputLayerDefinition(given[output], self._session.project)
         steps = [Step(*plan.train(), tr("Training"), 0.15), Step(name, given, tr("Mapping"), 0.85)]
-        self._start(steps, plan.outputs, lambda: self._tell_map(plan))
+        self._start(steps, plan.outputs, lambda _, closed: self._tell_map(plan, closed))
 
     def export_model(self, path: Path) -> None:
         """Train, and keep the model only; nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         try:
             plan = self._plan()
@@ -115,7 +114,7 @@ class RunPanel(QWidget):
             return
         name, given = plan.train()
         given["OUTPUT"] = str(path)
-        self._start([Step(name, given, tr("Training"))], [path], lambda: self.status.end(
+        self._start([Step(name, given, tr("Training"))], [path], lambda *_: self.status.end(
             tr("The model is in {0}. Next: apply it to other tiles of the same basis, from the Toolbox.").format(
                 link(path))))
 
@@ -154,9 +153,7 @@ class RunPanel(QWidget):
         """Before the dock goes: cancel, wait for the end, ask nothing more."""
         self._settling.stop()
         self._resident.cancel(CHANNEL)
-        if self._run is not None:
-            self._run.close()
-            self._run = None
+        self.status.close_run()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -196,6 +193,7 @@ class RunPanel(QWidget):
         self.copy.setToolTip(tr("The same run as a line for the shell"))
         self.copy.clicked.connect(lambda: self.copy_command())
         self.status = RunStatus()
+        self.status.changed.connect(self._on_run)
         grid = QGridLayout()
         grid.addWidget(QLabel(tr("Where")), 0, 0)
         grid.addLayout(where, 0, 1)
@@ -254,7 +252,7 @@ class RunPanel(QWidget):
         if not with_areas:
             self.whole.setChecked(True)
         there = map_plan.taken(self.score_path) if self._session.tiles is not None else []
-        hindrance, idle = self._hindrance(), self._run is None
+        hindrance, idle = self._hindrance(), self.run is None
         self.other.setVisible(bool(there) and idle)
         self.names.setText(hindrance or self._names(there))
         self.names.setVisible(idle)
@@ -349,30 +347,21 @@ class RunPanel(QWidget):
 
     def _start(self, steps: list[Step], made: list[Path], tell: Any) -> None:
         """Start a run, at whose success ``tell`` is called."""
-        run = BackgroundRun(steps, self._session.project, self._session.group, made, self)
-        self._run = run
-        self.status.follow(run)
-        run.finished.connect(lambda _: self._end(tell))
-        run.failed.connect(lambda text: self._end(lambda: self.status.end(failed(text))))
-        run.cancelled.connect(lambda: self._end(lambda: self.status.end(tr("Cancelled; nothing was written."))))
-        self._refresh()
-        run.start()
+        self.status.start(BackgroundRun(steps, self._session.project, self._session.group, made), tell)
 
-    def _end(self, tell: Any) -> None:
-        tell()
-        run, self._run, self._asked = self._run, None, None
-        if run is not None:
-            run.deleteLater()
-        tiles = self._session.tiles
-        if tiles is not None and map_plan.taken(self.score_path):
-            self.target.setFilePath(str(map_plan.free(self.score_path)))
+    def _on_run(self) -> None:
+        """A run has begun, or is over: then the next map gets a name that is free."""
+        if self.run is None:
+            self._asked = None
+            if self._session.tiles is not None and map_plan.taken(self.score_path):
+                self.target.setFilePath(str(map_plan.free(self.score_path)))
         self._refresh()
 
-    def _tell_map(self, plan: MapPlan) -> None:
+    def _tell_map(self, plan: MapPlan, closed: bool) -> None:
         """Where the map is, and what to do with it."""
         files = ", ".join(link(path) for path in plan.outputs)
         lines = [tr("Done in {0}: {1}.").format(duration(self.status.seconds), files)]
-        if self._run is not None and self._run.project_closed:
+        if closed:
             lines.append(tr("The project was closed meanwhile, so nothing was added to the one that is open."))
         else:
             lines.append(tr("The layers are in the group {0}.").format(escape(self._session.group().name())))

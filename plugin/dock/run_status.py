@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from qgis.PyQt.QtCore import Qt, QTimer, QUrl
+from qgis.PyQt.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QGridLayout,
     QPlainTextEdit,
@@ -27,7 +28,9 @@ ENOUGH_TIME, ENOUGH_WORK = 2.0, 0.05
 
 
 class RunStatus(QWidget):
-    """Hidden until there is something to say."""
+    """Hidden until there is something to say. ``changed``: a run has begun, or is over."""
+
+    changed = pyqtSignal()
 
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -70,12 +73,45 @@ class RunStatus(QWidget):
         self.hide()
 
     @property
+    def run(self) -> Optional[BackgroundRun]:
+        """The run that goes on, None if there is none."""
+        return self._run
+
+    def start(
+        self, run: BackgroundRun, tell: Callable[[Mapping[str, Any], bool], None], cancelled: str = ""
+    ) -> None:
+        """Start a run and show it, until it is over and what came of it is said.
+
+        ``tell`` gets the results, and whether the project was closed meanwhile, and says it (``end``).
+        """
+        run.setParent(self)
+        self._follow(run)
+        run.finished.connect(lambda results: self._over(lambda: tell(results, run.project_closed)))
+        run.failed.connect(lambda text: self._over(lambda: self.end(failed(text))))
+        said = cancelled or tr("Cancelled; nothing was written.")
+        run.cancelled.connect(lambda: self._over(lambda: self.end(said)))
+        self.changed.emit()
+        run.start()
+
+    def close_run(self) -> None:
+        """Before the window goes: cancel, and wait for the end."""
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    @property
     def seconds(self) -> float:
         """Since the run began."""
         return time.monotonic() - self._began
 
-    def follow(self, run: BackgroundRun) -> None:
-        """Show a run that is about to start."""
+    def _over(self, say: Callable[[], None]) -> None:
+        run, self._run = self._run, None
+        say()
+        if run is not None:
+            run.deleteLater()
+        self.changed.emit()
+
+    def _follow(self, run: BackgroundRun) -> None:
         self._run, self._began = run, time.monotonic()
         self._fraction, self._what = 0.0, tr("Starting…")
         self.bar.setValue(0)
@@ -90,8 +126,7 @@ class RunStatus(QWidget):
         self._say()
 
     def end(self, text: str) -> None:
-        """The run is over; ``text`` (HTML) says what came of it. Details stay, where there are."""
-        self._run = None
+        """Say what came of a run, or why there is none, as HTML. Details stay, where there are."""
         self._clock.stop()
         self._work(False)
         self.words.setText(text)

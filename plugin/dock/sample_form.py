@@ -45,14 +45,13 @@ class SampleForm(QWidget):
         super().__init__(parent)
         self._project = project
         self._map: Optional[Path] = None
-        self._run: Optional[BackgroundRun] = None
         self._build()
         self.set_map(None)
 
     @property
     def run(self) -> Optional[BackgroundRun]:
         """The run that goes on, None if there is none."""
-        return self._run
+        return self.status.run
 
     @property
     def target_path(self) -> Path:
@@ -83,7 +82,7 @@ class SampleForm(QWidget):
 
     def draw(self) -> None:
         """Draw the sample; nothing while a run goes on."""
-        if self._run is not None:
+        if self.run is not None:
             return
         try:
             given = self.parameters()
@@ -91,14 +90,8 @@ class SampleForm(QWidget):
             self.status.end(failed(error.message))
             return
         path = Path(given["OUTPUT"])
-        run = BackgroundRun([Step(ALGORITHM, given, tr("Drawing the sample"))], self._project, None, [path], self)
-        self._run = run
-        self.status.follow(run)
-        run.finished.connect(lambda _: self._on_finished(path))
-        run.failed.connect(lambda text: self._on_ended(failed(text)))
-        run.cancelled.connect(lambda: self._on_ended(tr("Cancelled; nothing was written.")))
-        self._refresh()
-        run.start()
+        run = BackgroundRun([Step(ALGORITHM, given, tr("Drawing the sample"))], self._project, None, [path])
+        self.status.start(run, lambda _, closed: self._on_finished(path, closed))
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
@@ -112,9 +105,7 @@ class SampleForm(QWidget):
 
     def stop(self) -> None:
         """Before the dock goes: cancel, and wait for the end."""
-        if self._run is not None:
-            self._run.close()
-            self._run = None
+        self.status.close_run()
 
     # Inside
 
@@ -151,6 +142,7 @@ class SampleForm(QWidget):
         self.dismiss.setToolTip(tr("Close this form"))
         self.dismiss.clicked.connect(self.dismissed)
         self.status = RunStatus()
+        self.status.changed.connect(self._refresh)
         grid = QGridLayout()
         for row, (text, widget) in enumerate((
             (tr("Points"), self.points), (tr("Design"), self.design), (tr("Seed"), self.seed), (tr("File"), self.target)
@@ -172,7 +164,7 @@ class SampleForm(QWidget):
         layout.addWidget(self.status)
 
     def _refresh(self, *_: Any) -> None:
-        idle = self._run is None
+        idle = self.run is None
         try:
             self.parameters()
             hindrance = ""
@@ -185,20 +177,12 @@ class SampleForm(QWidget):
         for button in (self.start, self.copy):
             button.setEnabled(idle and not hindrance)
 
-    def _on_finished(self, path: Path) -> None:
-        closed = self._run is not None and self._run.project_closed
-        self._on_ended(tr("Drawn: {0}.").format(link(path)))
+    def _on_finished(self, path: Path, closed: bool) -> None:
+        self.status.end(tr("Drawn: {0}.").format(link(path)))
         if self._map is not None:
             self.target.setFilePath(str(free_sample(self._map)))
         if not closed:
             self.drawn.emit(path)
-
-    def _on_ended(self, text: str) -> None:
-        run, self._run = self._run, None
-        if run is not None:
-            run.deleteLater()
-        self.status.end(text)
-        self._refresh()
 
 
 def free_sample(class_map: Path) -> Path:
