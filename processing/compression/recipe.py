@@ -56,8 +56,9 @@ class Recipe:
         if (reduction is None and before not in ("", "none")) or (plus and not before) or _method(quantiser) is None:
             raise InputError(
                 f"“{text[:100]}” is not a recipe. A recipe is a quantiser (float32, float16, int8, int4, int3, int2, "
-                "ternary, binary-zero, binary-median, binary-mean, binary-fitted, itq, pq-MxB, turbo8, turbo4, turbo3, turbo2), "
-                "or a reduction (pca-K, svd-K, random-K, select-K), a plus and a quantiser, such as pca-64+int8.")
+                "ternary, binary-zero, binary-median, binary-mean, binary-fitted, itq, pq-MxB, turbo8, turbo4, turbo3, "
+                "turbo2), or a reduction (pca-K, svd-K, random-K, select-K), a plus and a quantiser, such as "
+                "pca-64+int8.")
         return Recipe(reduction[1], int(reduction[2]), quantiser) if reduction else Recipe("", 0, quantiser)
 
     def __str__(self) -> str:
