@@ -41,6 +41,10 @@ PARAMETERS = {
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
+    "compressembeddings": [
+        "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
+    ],
+    "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 
 
