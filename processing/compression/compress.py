@@ -45,7 +45,7 @@ def _is_table(given: str, output: Path) -> bool:
     path = Path(given)
     is_file = path.is_file()
     table = path.suffix.lower() in TABLES
-    if is_file:
+    if is_file and not table:
         with path.open("rb") as stream:
             table = stream.read(4) == PARQUET_MAGIC
     require_folder(output)
