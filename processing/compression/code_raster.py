@@ -38,7 +38,7 @@ from .requests import CompressRequest, CompressResult, DecompressRequest, Decomp
 TAG = "BITSCAPE_CODEC"
 COVERAGE = "coverage"
 COVERED = 255
-WINDOW_BYTES = 48 * 2**20
+WINDOW_BYTES = 24 * 2**20
 STEP_FLOATS = 1 << 18
 """Numbers of vectors that are floats at once: 1 MiB, which stay in a cache."""
 Work = Callable[[Window], NDArray[Any]]
@@ -142,7 +142,7 @@ def decompress_raster(request: DecompressRequest, progress: Progress) -> Decompr
 
 
 def windows(grid: Grid, side: int, source_block: tuple[int, int], pixel: int) -> list[Window]:
-    """Pieces of a raster, whole tiles of ``side``, top to bottom, of some 48 MiB at ``pixel`` bytes a pixel.
+    """Pieces of a raster, whole tiles of ``side``, top to bottom, of some 24 MiB at ``pixel`` bytes a pixel.
 
     Of a source in strips as wide as itself, pieces are wider: for each of them all strips it meets are decoded.
     """
