@@ -38,6 +38,8 @@ FOOTER = b"quantization"
 PROVENANCE = b"bitscape_provenance"
 NAMES = ("embedding", "embeddings", "vector")
 BATCH_BYTES = 16 * 2**20
+BUFFER_BYTES = 2**20
+"""Read at once of each column, so that a row group of any size does not come into memory as a whole."""
 MOST_ROWS = 65_536
 SAMPLED_GROUPS = 12
 """Row groups that the sample is drawn from, evenly spaced."""
@@ -212,7 +214,7 @@ class _Vectors:
 @contextmanager
 def _open(path: str) -> Iterator[Any]:
     try:
-        file = pq.ParquetFile(path, buffer_size=1 << 20)
+        file = pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}. Check the path.", str(error)) from error
     except (pa.ArrowException, OSError, ValueError) as error:
