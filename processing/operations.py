@@ -65,6 +65,8 @@ OPERATIONS: dict[str, Operation] = {
     "estimateapply": Operation("mapping.estimate", "estimate_apply", "EstimateRequest"),
     "designsample": Operation("statistics.design", "design_sample", "DesignRequest"),
     "classpolygons": Operation("polygons.classpolygons", "class_polygons", "PolygonRequest"),
+    "compressembeddings": Operation("compression.compress", "compress_embeddings", "CompressRequest"),
+    "decompressembeddings": Operation("compression.compress", "decompress_embeddings", "DecompressRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),

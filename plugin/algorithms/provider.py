@@ -14,14 +14,16 @@ from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
+from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
+from .decompress_embeddings import DecompressEmbeddings
 from .design_sample import DesignSample
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
-    ChangeMagnitude, DesignSample, AssessAccuracy,
+    ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

@@ -54,6 +54,10 @@ PARAMETERS = {
         "INPUT", "SAMPLE", "CLASS_FIELD", "INTERPRETATIONS", "DESIGN", "STRATA", "REFERENCE", "AOI", "POSITIVE_CLASS",
         "OUTPUT", "TABLE",
     ],
+    "compressembeddings": [
+        "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
+    ],
+    "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 
 

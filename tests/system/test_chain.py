@@ -14,7 +14,8 @@ from bitscape.tests.system.rasters import Placement, pixels
 from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
-              "classpolygons", "changemagnitude", "designsample", "assessaccuracy")
+              "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
+              "decompressembeddings")
 
 
 def ask(qgis: Qgis, *words: str) -> str:
