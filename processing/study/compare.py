@@ -29,6 +29,7 @@ from .grid import recipes
 from .labelled import Labelled
 from .pixels import read_pixels, read_points
 from .probe import GRID
+from .spaces import Spaces
 from .splits import INNER_FOLDS, Split, random_split, spatial_split
 from .table import read_table
 
@@ -219,12 +220,15 @@ def _measure(
     done = 0
     ahead = request.threads or cores()
     for kind, split in study.splits.items():
-        baseline = evaluate(data, split, grid[0], None, seed, progress)
+        spaces = Spaces(data, split, grid, seed, progress)
+        baseline = evaluate(data, split, grid[0], spaces, None, seed, progress)
         study.compared[kind] = [compare(data, split, baseline, baseline, seed)]
 
-        def attempt(recipe: Recipe, split: Split = split, baseline: Evaluation = baseline) -> Evaluation | InputError:
+        def attempt(
+            recipe: Recipe, split: Split = split, spaces: Spaces = spaces, baseline: Evaluation = baseline
+        ) -> Evaluation | InputError:
             try:
-                return evaluate(data, split, recipe, baseline, seed, progress)
+                return evaluate(data, split, recipe, spaces, baseline, seed, progress)
             except InputError as error:
                 return error
 

@@ -1,4 +1,8 @@
-"""One recipe on one split: fitted on training rows, then neighbours, probe and size measured on the rows held out."""
+"""One recipe on one split: fitted on training rows, then neighbours, probe and size measured on the rows held out.
+
+A recipe is taken apart: its reduction is fitted once for all recipes that share it (``spaces``), its quantiser on what that
+leaves. That is what ``Recipe.fit`` does, and the codes are the same.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from .labelled import Labelled
 from .neighbours import by_cosine, by_hamming, recall, vote
 from .probe import linear_probe
 from .ridge import ridge
+from .spaces import Space, Spaces
 from .splits import Fold, Split
 from .storage import Storage, bit_balance, storage
 
@@ -54,21 +59,22 @@ class _Tested:
 
 
 def evaluate(
-    data: Labelled, split: Split, recipe: Recipe, baseline: Evaluation | None, seed: int, progress: Progress
+    data: Labelled, split: Split, recipe: Recipe, spaces: Spaces, baseline: Evaluation | None, seed: int, progress: Progress
 ) -> Evaluation:
     """Measure a recipe; ``baseline`` is float32 on the same split (None: this is it). Raises InputError where the recipe
     cannot be fitted on these rows, and Cancelled."""
-    vectors = data.vectors
+    quantiser = Recipe("", 0, recipe.quantiser)
     parts, stored, balance = [], None, None
-    for fold in split.folds:
-        codec = recipe.fit(vectors[fold.train], seed, labels=data.classes[fold.train])
+    for number, fold in enumerate(split.folds):
+        space = spaces.of(number, recipe)
+        codec = quantiser.fit(space.rows[fold.train], seed)
         progress.check()
-        codes = codec.encode(vectors)
+        codes = codec.encode(space.rows)
         if stored is None:  # sizes are of all rows, coded as the first fold's codec codes them
             stored = storage(codes)
-            balance = bit_balance(codes, codec_bits(codec, codes)) if codec.is_binary else None
+            balance = bit_balance(codes, codec.dimensions) if codec.is_binary else None
         progress.check()
-        parts.append(_test(data, fold, codec, codes, progress))
+        parts.append(_test(data, fold, space, codec, codes, progress))
     assert stored is not None
     neighbours = np.concatenate([part.neighbours for part in parts])
     decoded = [part.decoded for part in parts if part.decoded is not None]
@@ -97,7 +103,7 @@ def evaluate_dates(data: Labelled, split: Split, recipe: Recipe, seed: int, prog
         if stored is None:
             stored = storage(np.concatenate([first, second], axis=1))
         progress.check()
-        change = codec.decode_reduced(second) - codec.decode_reduced(first)
+        change = codec.decode(second) - codec.decode(first)
         parts.append(_told_apart(data, fold, change, change, progress))
     assert stored is not None
     neighbours = np.concatenate([part.neighbours for part in parts])
@@ -108,16 +114,17 @@ def evaluate_dates(data: Labelled, split: Split, recipe: Recipe, seed: int, prog
     )
 
 
-def _test(data: Labelled, fold: Fold, codec: Codec, codes: NDArray[np.uint8], progress: Progress) -> _Tested:
-    reduced = codec.decode_reduced(codes)
+def _test(
+    data: Labelled, fold: Fold, space: Space, codec: Codec, codes: NDArray[np.uint8], progress: Progress
+) -> _Tested:
+    decoded = codec.decode(codes)
     progress.check()
-    found = _told_apart(data, fold, codec.decode(codes), reduced, progress)
+    found = _told_apart(data, fold, space.coordinates(decoded), decoded, progress)
     if not codec.is_binary:
         return found
-    total = len(data.names)
     nearest = by_hamming(codes[fold.test], codes[fold.train], min(RECALL_K, len(fold.train)), progress)
-    return _Tested(vote(nearest[:, :K], data.classes[fold.train], total), found.probe, found.c, fold.train[nearest],
-                   found.knn, found.regressed)
+    return _Tested(vote(nearest[:, :K], data.classes[fold.train], len(data.names)), found.probe, found.c,
+                   fold.train[nearest], found.knn, found.regressed)
 
 
 def _told_apart(
@@ -133,7 +140,3 @@ def _told_apart(
     return _Tested(vote(nearest[:, :K], classes, len(data.names)), probe.predicted, probe.c, fold.train[nearest], None,
                    regressed)
 
-
-def codec_bits(codec: Codec, codes: NDArray[np.uint8]) -> int:
-    """How many bits of a binary codec's codes are used; the rest of the last byte pads."""
-    return codec.decode_reduced(codes[:1]).shape[1]

@@ -31,12 +31,15 @@ def accuracy_by_bytes(studies: Sequence[Study], kind: str) -> str:
     """Accuracy of kNN and of the probe against bytes, with the Pareto front of each input."""
     drawn, (left, right) = figure(2, width=9.6, height=4.3)
     for axes, measured, title in ((left, "knn", "kNN (k = 5)"), (right, "probe", "Linear probe")):
-        axes.set_title(title)
+        axes.set_title(title, loc="left")
         for number, study in enumerate(studies):
             compared = study.compared.get(kind, [])
             scores = [100 * getattr(one, measured).accuracy for one in compared]
-            _points(axes, compared, scores, None if len(studies) == 1 else COLOURS[number % len(COLOURS)], study.data.model,
-                    [100 * getattr(one, measured).change.low + scores[0] for one in compared])
+            colour = None if len(studies) == 1 else COLOURS[number % len(COLOURS)]
+            _points(axes, compared, scores, colour, study.data.model)
+            if colour is None:
+                _intervals(axes, compared, scores, measured)
+                axes.axhline(scores[0], color=BLUE, lw=0.9, ls=(0, (5, 4)), zorder=0, label="float32")
         _bytes_axis(axes)
         axes.set_ylabel("accuracy on rows held out, %")
     _legend(left, right)
@@ -49,7 +52,7 @@ def recall_by_bytes(studies: Sequence[Study], kind: str) -> str:
     for number, study in enumerate(studies):
         compared = [one for one in study.compared.get(kind, []) if one.recall is not None]
         scores = [100 * (one.recall or 0) for one in compared]
-        _points(axes, compared, scores, None if len(studies) == 1 else COLOURS[number % len(COLOURS)], study.data.model, None)
+        _points(axes, compared, scores, None if len(studies) == 1 else COLOURS[number % len(COLOURS)], study.data.model)
     _bytes_axis(axes)
     axes.set_ylabel("recall@10, %")
     axes.set_ylim(0, 104)
@@ -58,19 +61,19 @@ def recall_by_bytes(studies: Sequence[Study], kind: str) -> str:
 
 
 def f1_drops(study: Study, kind: str) -> str:
-    """How much F1 each class loses under each recipe, by the linear probe, as a heat map."""
+    """How the F1 of each class changes under each recipe, by kNN and by the linear probe, as a heat map."""
     compared = sorted((one for one in study.compared[kind] if one.recipe != BASELINE),
                       key=lambda one: (-one.storage.size, one.recipe))[:HEAT_ROWS]
     names = study.data.names[:HEAT_COLUMNS]
     both = [("kNN", "knn"), ("Linear probe", "probe")]
     width = min(13.0, 3.4 + 2 * max(1.6, 0.62 * len(names)))
     drawn, panels = figure(2, width=width, height=1.5 + 0.26 * len(compared))
-    values = [100 * np.array([getattr(one, measured).f1_drop[: len(names)] for one in compared]) for _, measured in both]
+    values = [-100 * np.array([getattr(one, measured).f1_drop[: len(names)] for one in compared]) for _, measured in both]
     largest = max(5.0, float(np.nanmax(np.abs(np.stack(values)), initial=0.0)))
-    for axes, (title, _), drops in zip(panels, both, values, strict=True):
+    for axes, (title, _), changes in zip(panels, both, values, strict=True):
         axes.grid(False)
-        axes.set_title(title)
-        picture = axes.pcolormesh(np.arange(len(names) + 1) - 0.5, np.arange(len(compared) + 1) - 0.5, drops, cmap="RdBu_r",
+        axes.set_title(title, loc="left")
+        picture = axes.pcolormesh(np.arange(len(names) + 1) - 0.5, np.arange(len(compared) + 1) - 0.5, changes, cmap="RdBu",
                                   vmin=-largest, vmax=largest, edgecolors="white", linewidth=1)
         axes.invert_yaxis()
         axes.set_xticks(range(len(names)), [_short(name) for name in names], rotation=35 if len(names) > 2 else 0,
@@ -79,14 +82,14 @@ def f1_drops(study: Study, kind: str) -> str:
         if axes is not panels[0]:
             axes.set_yticklabels([])
         if len(names) <= 12:
-            for (row, column), drop in np.ndenumerate(drops):
-                if np.isfinite(drop):
-                    axes.text(column, row, f"{-drop:+.0f}".replace("-0", "0").replace("+0", "0"), ha="center", va="center",
-                              fontsize=8, color="white" if abs(drop) > 0.6 * largest else INK)
+            for (row, column), change in np.ndenumerate(changes):
+                if np.isfinite(change):
+                    axes.text(column, row, f"{change:+.0f}" if abs(change) >= 0.5 else "0", ha="center", va="center",
+                              fontsize=8, color="white" if abs(change) > 0.6 * largest else INK)
     bar = drawn.colorbar(picture, ax=panels, shrink=0.7, pad=0.02)
-    bar.set_label("F1 lost, points")
+    bar.set_label("change of F1, points")
     bar.outline.set_visible(False)  # type: ignore[operator]
-    return svg(drawn, f"F1 lost by class and recipe, {study.data.model}, {kind} split")
+    return svg(drawn, f"Change of F1 by class and recipe, {study.data.model}, {kind} split")
 
 
 def variances(studies: Sequence[Study]) -> str:
@@ -106,7 +109,7 @@ def variances(studies: Sequence[Study]) -> str:
     axes.set_xlabel("principal components")
     axes.set_ylabel("variance held, %")
     axes.set_ylim(0, 104)
-    axes.legend(loc="lower right", fontsize=9)
+    axes.legend(loc="lower right", fontsize=9, frameon=False)
     return svg(drawn, "Cumulative variance of principal components")
 
 
@@ -122,13 +125,12 @@ def bit_balances(study: Study) -> str:
     axes.set_xlabel("bits, sorted, %")
     axes.set_ylabel("rows whose bit is 1, %")
     axes.set_ylim(-2, 102)
-    axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1))
+    axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     return svg(drawn, f"Balance of bits, {study.data.model}")
 
 
 def _points(
-    axes: Axes, compared: Sequence[Compared], scores: Sequence[float], colour: str | None, model: str,
-    lows: Sequence[float] | None,
+    axes: Axes, compared: Sequence[Compared], scores: Sequence[float], colour: str | None, model: str
 ) -> None:
     """The recipes as points, by family or in one colour, with their front, whose points are named where there is one input."""
     sizes = [one.storage.size for one in compared]
@@ -140,11 +142,16 @@ def _points(
         if chosen:
             axes.scatter([sizes[index] for index in chosen], [scores[index] for index in chosen], marker=marker, s=34,
                          color=colour or own, alpha=0.9, lw=0, zorder=2, label=None if colour else label)
-    if lows is not None and colour is None:
-        for index in kept:
-            axes.plot([sizes[index]] * 2, [lows[index], scores[index]], color=GREY, lw=0.8, zorder=0)
     if colour is None:
         _name(axes, [(sizes[index], scores[index], compared[index].recipe) for index in kept])
+
+
+def _intervals(axes: Axes, compared: Sequence[Compared], scores: Sequence[float], measured: str) -> None:
+    """The 95 % intervals of the changes against float32, at the points of the front, from float32's accuracy."""
+    for index in front([one.storage.size for one in compared], scores):
+        change = getattr(compared[index], measured).change
+        axes.plot([compared[index].storage.size] * 2, [scores[0] + 100 * change.low, scores[0] + 100 * change.high],
+                  color=GREY, lw=0.9, zorder=0)
 
 
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
@@ -154,21 +161,23 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         if not chosen or np.log2(chosen[-1][0] / point[0]) >= 0.95:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
-        axes.annotate(text, (size, score), xytext=(-4, 6), textcoords="offset points", fontsize=7.5, color=INK, ha="right")
+        first = size == points[0][0]  # on its left is the axis
+        axes.annotate(text, (size, score), xytext=(6, -9) if first else (-4, 6), textcoords="offset points", fontsize=7.5,
+                      color=INK, ha="left" if first else "right")
 
 
 def _bytes_axis(axes: Axes) -> None:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
     axes.set_xlabel("bytes per embedding")
-    axes.margins(x=0.12, y=0.12)
+    axes.margins(x=0.16, y=0.12)
 
 
 def _legend(axes: Axes, other: Axes | None = None) -> None:
     beside = other or axes
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    beside.legend(once.values(), once.keys(), fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1))
+    beside.legend(once.values(), once.keys(), fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
 def _family(recipe: str) -> str:

@@ -76,8 +76,8 @@ def _accuracy(studies: Sequence[Study]) -> list[Section]:
     kinds = [kind for kind in ("spatial", "random") if any(kind in study.splits for study in studies)]
     for kind in kinds:
         parts.append(Plot(accuracy_by_bytes([one for one in studies if kind in one.splits], kind), (
-            f"{kind.capitalize()} split. The line is the Pareto front: no recipe of at most as many bytes does better. Thin lines "
-            "reach down to the lower end of the 95 % interval of the change against float32.")))
+            f"{kind.capitalize()} split. The line is the Pareto front: no recipe of at most as many bytes does better. Thin "
+            "upright lines are 95 % intervals of the change against float32.")))
     for study in studies:
         splits = [kind for kind in ("random", "spatial") if kind in study.splits]
         head = ["Recipe", "Bytes"]
