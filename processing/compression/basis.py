@@ -171,24 +171,33 @@ def feature_planes(features: Features, bands: int, dates: int) -> tuple[NDArray[
     return planes, alone
 
 
+def principal_axes(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues (d,), falling, and eigenvectors (d, d), one a row, of the second moments of ``rows`` (n, d).
+
+    Of centred rows that is their PCA, and the eigenvalues are variances. Sums in float64; each vector with its largest
+    entry positive.
+    """
+    moments = np.zeros((rows.shape[1],) * 2)
+    for start in range(0, len(rows), 8192):
+        part = rows[start : start + 8192].astype(np.float64)
+        moments += part.T @ part
+    values, vectors = np.linalg.eigh(moments / max(len(rows) - 1, 1))
+    axes = vectors[:, ::-1].T
+    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    return np.clip(values[::-1], 0, None), axes
+
+
 def fit(sample: NDArray[np.float32], components: int) -> dict[str, list[float] | list[list[float]]]:
     """PCA of a sample (pixels, dimensions): mean, components, explained variance, scale from the 99.9 % quantile, and
     the deviation of the codes (at least a hundredth of a code, so that it can divide).
 
-    Covariance in float64, its eigenvectors by falling eigenvalue, each with its largest entry positive. The scale puts
-    99.9 % of |score| within ±127. ``stretch`` holds the 1st and 99th percentile of the first three, in codes.
+    The scale puts 99.9 % of |score| within ±127. ``stretch`` holds the 1st and 99th percentile of the first three, in
+    codes.
     """
     mean = sample.mean(axis=0, dtype=np.float64)
     centred = sample - mean.astype(np.float32)
-    covariance = np.zeros((sample.shape[1],) * 2)
-    for start in range(0, len(centred), 8192):
-        part = centred[start : start + 8192].astype(np.float64)
-        covariance += part.T @ part
-    values, vectors = np.linalg.eigh(covariance / max(len(sample) - 1, 1))
-    order = np.argsort(values)[::-1]
-    rows = vectors[:, order[:components]].T
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]
-    variance = np.clip(values[order], 0, None)
+    variance, axes = principal_axes(centred)
+    rows = axes[:components]
     scores = centred @ rows.T.astype(np.float32)
     largest = np.quantile(np.abs(scores), SAMPLE_QUANTILE, axis=0)
     scale = np.where(largest > 1e-9 * max(float(largest.max()), 1e-30), largest, 127.0) / 127

@@ -1,0 +1,1 @@
+"""Quantisers of embedding vectors, one method a module: rows of float32 ↔ rows of bytes."""

@@ -1,0 +1,151 @@
+"""Product quantisation: groups of dimensions, each replaced by the nearest of a few vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..packing import pack, row_bytes, unpack
+from .quantiser import Arrays, Codes, Options, Quantiser, Rows
+
+ITERATIONS = 25
+ROWS_PER_CENTROID = 64
+"""Training rows that Lloyd's algorithm sees, per centroid; further ones change the centroids little."""
+
+
+@dataclass(frozen=True)
+class Product(Quantiser):
+    """M groups of neighbouring dimensions with 2^B centroids each (Jégou, Douze and Schmid, TPAMI 2011).
+
+    Where M does not divide d, the first d mod M groups have a dimension more. Centroids are found by Lloyd's algorithm
+    from random training rows (25 rounds at most, a centroid that nobody is near to moves to the row worst served). The
+    code is M numbers of B bits, packed. With fewer different training rows than centroids some are repeated.
+    ``codebooks`` is (2^B, d) float32: the centroids of a group are its columns.
+    """
+
+    PATTERN = "pq-([1-9][0-9]*)x([1-9][0-9]*)"
+    dimensions: int
+    groups: int
+    bits: int
+    codebooks: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def check(cls, options: Options, dimensions: int) -> None:
+        groups, bits = int(options[0]), int(options[1])
+        if bits > 8:
+            raise ValueError(f"pq-{groups}x{bits} asks for {bits} bits; from 1 to 8 can be had")
+        if groups > dimensions:
+            raise ValueError(f"pq-{groups}x{bits} cuts {dimensions} dimensions into {groups} groups; there are too few")
+
+    @classmethod
+    def fit(cls, options: Options, rows: Rows, seed: int) -> Product:
+        groups, bits = int(options[0]), int(options[1])
+        random = np.random.default_rng(seed)
+        most = ROWS_PER_CENTROID << bits
+        seen = rows[random.choice(len(rows), most, replace=False)] if len(rows) > most else rows
+        codebooks = np.empty((1 << bits, rows.shape[1]), np.float32)
+        for columns in _split(rows.shape[1], groups):
+            codebooks[:, columns] = _lloyd(np.ascontiguousarray(seen[:, columns]), 1 << bits, random)
+        return cls(rows.shape[1], groups, bits, codebooks)
+
+    @classmethod
+    def shapes(cls, options: Options, dimensions: int) -> dict[str, tuple[int, ...]]:
+        return {"codebooks": (1 << int(options[1]), dimensions)}
+
+    @classmethod
+    def restore(cls, options: Options, dimensions: int, arrays: Arrays, facts: Mapping[str, Any]) -> Product:
+        return cls(dimensions, int(options[0]), int(options[1]), arrays["codebooks"])
+
+    def arrays(self) -> Arrays:
+        return {"codebooks": self.codebooks}
+
+    @property
+    def bytes(self) -> int:
+        return row_bytes(self.groups, self.bits)
+
+    def encode(self, rows: Rows) -> Codes:
+        chosen = np.empty((len(rows), self.groups), np.uint8)
+        squares = np.empty(len(rows), np.float32)
+        for group, columns in enumerate(self.columns):
+            nearest(np.ascontiguousarray(rows[:, columns]), self._turned[group], chosen[:, group], squares)
+        return pack(chosen, self.bits)
+
+    def decode(self, codes: Codes) -> Rows:
+        chosen = self.centroids_of(codes)
+        out = np.empty((len(codes), self.dimensions), np.float32)
+        for group, columns in enumerate(self.columns):
+            out[:, columns] = self.codebooks[chosen[:, group], columns]
+        return out
+
+    def centroids_of(self, codes: Codes) -> NDArray[np.uint8]:
+        """The number of each group's centroid, (n, M)."""
+        return unpack(codes, self.bits, self.groups)
+
+    @cached_property
+    def columns(self) -> list[slice]:
+        """The dimensions of each group."""
+        return _split(self.dimensions, self.groups)
+
+    @cached_property
+    def _turned(self) -> list[NDArray[np.float32]]:
+        return [np.ascontiguousarray(self.codebooks[:, columns].T) for columns in self.columns]
+
+
+def _split(dimensions: int, groups: int) -> list[slice]:
+    sizes = [dimensions // groups + (group < dimensions % groups) for group in range(groups)]
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _lloyd(rows: Rows, count: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """``count`` centroids of ``rows`` (n, w), (count, w)."""
+    different = np.unique(rows, axis=0)
+    if len(different) <= count:
+        return different[np.minimum(np.arange(count), len(different) - 1)]
+    centroids = different[random.choice(len(different), count, replace=False)]
+    chosen, before = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8)
+    squares = np.empty(len(rows), np.float32)
+    for _ in range(ITERATIONS):
+        nearest(rows, np.ascontiguousarray(centroids.T), chosen, squares)
+        if np.array_equal(chosen, before):
+            break
+        before, chosen = chosen, before
+        sizes = np.bincount(before, minlength=count)
+        for column in range(rows.shape[1]):
+            sums = np.bincount(before, rows[:, column], minlength=count)
+            centroids[:, column] = sums / np.maximum(sizes, 1)
+        empty = np.flatnonzero(sizes == 0)
+        centroids[empty] = rows[np.argsort(squares)[len(rows) - len(empty) :]]
+    return centroids
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def nearest(
+    rows: NDArray[np.float32],
+    centroids: NDArray[np.float32],
+    chosen: NDArray[np.uint8],
+    squares: NDArray[np.float32],
+) -> None:
+    """The nearest of ``centroids`` (w, c) to each of ``rows`` (n, w), the first of equals, and the squared distance."""
+    count = centroids.shape[1]
+    distances = np.empty(count, np.float32)
+    for row in range(len(rows)):
+        distances[:] = 0
+        for dimension in range(rows.shape[1]):
+            value = rows[row, dimension]
+            places = centroids[dimension]
+            for number in range(count):
+                away = value - places[number]
+                distances[number] += away * away
+        best, least = 0, distances[0]
+        for number in range(1, count):
+            if distances[number] < least:
+                best, least = number, distances[number]
+        chosen[row] = best
+        squares[row] = least
