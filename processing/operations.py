@@ -64,6 +64,7 @@ OPERATIONS: dict[str, Operation] = {
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
+    "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }
 
 

@@ -29,6 +29,7 @@ GROUPS = {
     "setup": QT_TRANSLATE_NOOP("Bitscape", "Set-up"),
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
+    "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
 }
 
 

@@ -12,12 +12,14 @@ from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
+from .compare_compression import CompareCompression
 from .create_sample_data import CreateSampleData
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
-    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude
+    CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude,
+    CompareCompression,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

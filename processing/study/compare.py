@@ -1,4 +1,5 @@
-"""The operation comparecompression: labelled embeddings → how far they can be compressed, as a report, a table and a line."""
+"""The operation comparecompression: labelled embeddings → how far they can be compressed, as a report, a table and a
+line."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
 from .comparison import Compared, Recommendation, compare, recommend
 from .dimension import Dimension, cumulative_variance, intrinsic
-from .evaluate import BASELINE, Evaluation, evaluate, evaluate_dates
+from .evaluate import Evaluation, evaluate, evaluate_dates
 from .grid import recipes
 from .labelled import Labelled
 from .pixels import read_pixels, read_points
@@ -43,10 +44,10 @@ EVALUATIONS = 12
 class CompareRequest(Request):
     """Rasters with points, or tables, or both.
 
-    ``after`` is the second date of each raster, ``after_column`` that of tables: then classes are told from differences.
-    ``value_field`` is a number to be predicted beside the class. ``recipes`` "": a grid that suits the dimensions. ``loss`` is
-    the loss of accuracy, in percentage points, that the recommended recipe must rule out. ``block_size`` in CRS units, 0:
-    chosen.
+    ``after`` is the second date of each raster, ``after_column`` that of tables: then classes are told from
+    differences. ``value_field`` is a number to be predicted beside the class. ``recipes`` "": a grid that suits the
+    dimensions. ``loss`` is the loss of accuracy, in percentage points, that the recommended recipe must rule out.
+    ``block_size`` in CRS units, 0: chosen.
     """
 
     rasters: list[str] = Field(default_factory=list, max_length=20)
@@ -71,8 +72,8 @@ class CompareRequest(Request):
 
 
 class CompareResult(Result):
-    """``recommendation`` is one line for each input; the figures are the first input's recommended recipe's, on the spatial
-    split if there is one: changes of accuracy in percentage points."""
+    """``recommendation`` is one line for each input; the figures are the first input's recommended recipe's, on the
+    spatial split if there is one: changes of accuracy in percentage points."""
 
     report: Path
     table: Path | None
@@ -90,8 +91,9 @@ class CompareResult(Result):
 
 @dataclass
 class Study:
-    """Everything that is known of one input. ``compared`` and ``evaluations`` are by split, float32 first; ``dates`` are the
-    recipes that store both dates; ``variance`` is of the vectors, ``date_variance`` of the first date where there are two."""
+    """Everything that is known of one input. ``compared`` and ``evaluations`` are by split, float32 first; ``dates``
+    are the recipes that store both dates; ``variance`` is of the vectors, ``date_variance`` of the first date where
+    there are two."""
 
     data: Labelled
     splits: dict[str, Split]
@@ -101,8 +103,14 @@ class Study:
     compared: dict[str, list[Compared]] = field(default_factory=dict)
     dates: dict[str, list[Compared]] = field(default_factory=dict)
     balances: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    recommendation: Recommendation = Recommendation(BASELINE, "")
+    recommendation: Recommendation | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def advice(self) -> Recommendation:
+        """The recommendation, once it is made."""
+        assert self.recommendation is not None
+        return self.recommendation
 
     @property
     def decisive(self) -> str:
@@ -128,7 +136,7 @@ def compare_compression(request: CompareRequest, progress: Progress) -> CompareR
                 _measure(study, grid, request, executor, progress)
     for study in studies:
         study.recommendation = recommend(study.compared[study.decisive], study.decisive, request.loss)
-        progress.info(f"{study.data.model}: {study.recommendation.sentence}")
+        progress.info(f"{study.data.model}: {study.advice.sentence}")
     record = provenance.provenance(
         "comparecompression", request.model_dump(mode="json", exclude={"report", "table", "threads"}),
         [*request.rasters, *request.after, *([request.labels] if request.labels else []), *request.tables],
@@ -150,13 +158,13 @@ def _check(request: CompareRequest) -> None:
     if request.after and not request.rasters:
         raise InputError("Rasters of a second date were given, but none of the first.")
     if request.after and len(request.after) != len(request.rasters):
-        raise InputError(f"{len(request.rasters)} rasters of the first date and {len(request.after)} of the second were "
-                         "given: each needs its partner, in the same order.")
+        raise InputError(f"{len(request.rasters)} rasters of the first date and {len(request.after)} of the second "
+                         "were given: each needs its partner, in the same order.")
     for target in (request.report, request.table):
         if target is not None:
             require_folder(target)
-            inputs = [*request.rasters, *request.after, *request.tables, *([request.labels] if request.labels else [])]
-            if target.resolve() in {Path(name).resolve() for name in inputs}:
+            inputs = [*map(Path, request.rasters), *map(Path, request.after), *request.tables]
+            if target.resolve() in {path.resolve() for path in [*inputs, request.labels] if path}:
                 raise InputError(f"{target} is an input of this run and would be overwritten. Choose another name.")
 
 
@@ -166,9 +174,10 @@ def _read(request: CompareRequest, progress: Progress) -> list[Labelled]:
         points = read_points(request.labels, request.layer, request.class_field, request.value_field, request.label_crs,
                              request.max_rows, request.seed)
         inputs += read_pixels(request.rasters, request.after, points, request.mapping, progress)
-    for path in request.tables:
-        inputs.append(read_table(path, request.class_field, request.value_field,
-                                 (request.embedding_column, request.after_column), request.max_rows, request.seed, progress))
+    columns = (request.embedding_column, request.after_column)
+    inputs += [
+        read_table(path, request.class_field, request.value_field, columns, request.max_rows, request.seed, progress)
+        for path in request.tables]
     return _named_apart(inputs)
 
 
@@ -213,7 +222,8 @@ def _training_rows(study: Study) -> int:
 def _measure(
     study: Study, grid: Sequence[Recipe], request: CompareRequest, executor: Executor, progress: Progress
 ) -> None:
-    """Fill in ``compared``, ``dates`` and ``balances``. A recipe that these rows do not allow is left out with a note."""
+    """Fill in ``compared``, ``dates`` and ``balances``. A recipe that these rows do not allow is left out with a
+    note."""
     data, seed = study.data, request.seed
     pairs = [recipe for recipe in grid if str(recipe) in DATES_WITH] if data.after is not None else []
     steps = len(study.splits) * (len(grid) + len(pairs))
@@ -302,8 +312,8 @@ def _duration(seconds: float) -> str:
 def _result(request: CompareRequest, studies: Sequence[Study], grids: Sequence[Sequence[Recipe]]) -> CompareResult:
     first = studies[0]
     compared = first.compared[first.decisive]
-    chosen = next(one for one in compared if one.recipe == first.recommendation.recipe)
-    lines = [one.recommendation.sentence if len(studies) == 1 else f"{one.data.model}: {one.recommendation.sentence}"
+    chosen = next(one for one in compared if one.recipe == first.advice.recipe)
+    lines = [one.advice.sentence if len(studies) == 1 else f"{one.data.model}: {one.advice.sentence}"
              for one in studies]
     return CompareResult(
         report=request.report, table=request.table, recommendation="\n".join(lines), recipe=chosen.recipe,

@@ -18,8 +18,9 @@ from .storage import Storage
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well predictions agree with the labels: ``f1`` (classes,), NaN for a class not among the tested; ``macro_f1`` their
-    mean; ``change`` of the accuracy against float32, ``f1_drop`` float32's F1 less this one's, ``test`` McNemar's."""
+    """How well predictions agree with the labels: ``f1`` (classes,), NaN for a class not among the tested;
+    ``macro_f1`` their mean; ``change`` of the accuracy against float32, ``f1_drop`` float32's F1 less this one's,
+    ``test`` McNemar's."""
 
     accuracy: float
     macro_f1: float
@@ -39,8 +40,8 @@ class Regression:
 
 @dataclass(frozen=True)
 class Compared:
-    """One recipe on one split. ``decoded`` is kNN by cosine on reconstructed vectors, where ``knn`` is by Hamming distance;
-    ``imbalance`` the mean distance of the bits' shares of ones from a half."""
+    """One recipe on one split. ``decoded`` is kNN by cosine on reconstructed vectors, where ``knn`` is by Hamming
+    distance; ``imbalance`` the mean distance of the bits' shares of ones from a half."""
 
     recipe: str
     storage: Storage
@@ -82,15 +83,16 @@ def compare(data: Labelled, split: Split, found: Evaluation, baseline: Evaluatio
     return Compared(
         recipe=found.recipe, storage=found.storage, knn=agreement(found.knn, baseline.knn),
         probe=agreement(found.probe, baseline.probe), c=float(np.median(found.c)),
-        recall=None if np.isnan(found.recall).all() else float(found.recall.mean()),
-        decoded=None if found.knn_decoded is None else agreement(found.knn_decoded, baseline.knn), regression=regression,
+        recall=None if np.isnan(found.recall).all() else float(found.recall.mean()), regression=regression,
+        decoded=None if found.knn_decoded is None else agreement(found.knn_decoded, baseline.knn),
         imbalance=None if found.balance is None else float(np.abs(found.balance - 0.5).mean()),
     )
 
 
 def recommend(compared: Sequence[Compared], kind: str, points: float) -> Recommendation:
-    """The recipe of the fewest bytes whose loss of accuracy, by kNN and by the linear probe, is below ``points`` percentage
-    points with 95 % confidence on the split ``kind``; of equal bytes the one that loses less. float32 where none is."""
+    """The recipe of the fewest bytes whose loss of accuracy, by kNN and by the linear probe, is below ``points``
+    percentage points with 95 % confidence on the split ``kind``; of equal bytes the one that loses less. float32 where
+    none is."""
     baseline = next(one for one in compared if one.recipe == BASELINE)
     smaller = [one for one in compared if one.storage.size < baseline.storage.size]
     safe = [one for one in smaller if _worst(one) > -points / 100]
@@ -100,8 +102,8 @@ def recommend(compared: Sequence[Compared], kind: str, points: float) -> Recomme
             f"{'point' if points == 1 else 'points'} of accuracy{_closest(smaller)}"))
     best = min(safe, key=lambda one: (one.storage.size, -_worst(one)))
     times = baseline.storage.size / best.storage.size
-    sentence = (f"{best.recipe}: {best.storage.size} bytes, {times:.3g} × smaller than float32; on the {kind} split kNN "
-                f"{_told(best.knn)} and linear probe {_told(best.probe)}, so a loss of {points:g} "
+    sentence = (f"{best.recipe}: {best.storage.size} bytes, {times:.3g} × smaller than float32; on the {kind} split "
+                f"kNN {_told(best.knn)} and linear probe {_told(best.probe)}, so a loss of {points:g} "
                 f"{'point' if points == 1 else 'points'} is ruled out with 95 % confidence")
     refused = [one for one in smaller if one.storage.size < best.storage.size]
     if refused:
@@ -130,8 +132,8 @@ def _closest(smaller: Sequence[Compared]) -> str:
     if not smaller:
         return "."
     best = max(smaller, key=_worst)
-    return (f"; the nearest is {best.recipe} ({best.storage.size} bytes), which may lose {-100 * _worst(best):.1f} points. "
-            "More labels narrow the intervals.")
+    return (f"; the nearest is {best.recipe} ({best.storage.size} bytes), which may lose {-100 * _worst(best):.1f} "
+            "points. More labels narrow the intervals.")
 
 
 def _told(one: Agreement) -> str:
@@ -139,5 +141,5 @@ def _told(one: Agreement) -> str:
         return "predicts the same"
     word = "loses" if one.change.value < 0 else "gains"
     p = f"p = {one.test.p:.2f}" if one.test.p >= 0.01 else "p < .01"
-    return (f"{word} {abs(100 * one.change.value):.1f} points ({100 * one.change.low:+.1f} to {100 * one.change.high:+.1f}; "
-            f"McNemar {p})")
+    return (f"{word} {abs(100 * one.change.value):.1f} points ({100 * one.change.low:+.1f} to "
+            f"{100 * one.change.high:+.1f}; McNemar {p})")

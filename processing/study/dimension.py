@@ -1,4 +1,5 @@
-"""How many dimensions embeddings really have: three estimates of the intrinsic dimension, and the variance PCA keeps."""
+"""How many dimensions embeddings really have: three estimates of the intrinsic dimension, and the variance PCA
+keeps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One recipe on one split: fitted on training rows, then neighbours, probe and size measured on the rows held out.
 
-A recipe is taken apart: its reduction is fitted once for all recipes that share it (``spaces``), its quantiser on what that
-leaves. That is what ``Recipe.fit`` does, and the codes are the same.
+A recipe is taken apart: its reduction is fitted once for all recipes that share it (``spaces``), its quantiser on what
+that leaves. That is what ``Recipe.fit`` does, and the codes are the same.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ BASELINE = "float32"
 class Evaluation:
     """What one recipe did on the tested rows of a split, fold after fold, all (tested,).
 
-    ``knn`` and ``probe`` are predicted classes; ``knn_decoded`` those of cosine on decoded vectors where ``knn`` is by Hamming
-    distance on bits; ``neighbours`` (tested, ≤ 10) row numbers of the nearest training rows; ``recall`` the share of the
-    baseline's; ``regressed`` predicted values; ``balance`` the share of ones of each bit.
+    ``knn`` and ``probe`` are predicted classes; ``knn_decoded`` those of cosine on decoded vectors where ``knn`` is by
+    Hamming distance on bits; ``neighbours`` (tested, ≤ 10) row numbers of the nearest training rows; ``recall`` the
+    share of the baseline's; ``regressed`` predicted values; ``balance`` the share of ones of each bit.
     """
 
     recipe: str
@@ -59,10 +59,16 @@ class _Tested:
 
 
 def evaluate(
-    data: Labelled, split: Split, recipe: Recipe, spaces: Spaces, baseline: Evaluation | None, seed: int, progress: Progress
+    data: Labelled,
+    split: Split,
+    recipe: Recipe,
+    spaces: Spaces,
+    baseline: Evaluation | None,
+    seed: int,
+    progress: Progress,
 ) -> Evaluation:
-    """Measure a recipe; ``baseline`` is float32 on the same split (None: this is it). Raises InputError where the recipe
-    cannot be fitted on these rows, and Cancelled."""
+    """Measure a recipe; ``baseline`` is float32 on the same split (None: this is it). Raises InputError where the
+    recipe cannot be fitted on these rows, and Cancelled."""
     quantiser = Recipe("", 0, recipe.quantiser)
     parts, stored, balance = [], None, None
     for number, fold in enumerate(split.folds):
@@ -91,7 +97,8 @@ def evaluate(
 def evaluate_dates(data: Labelled, split: Split, recipe: Recipe, seed: int, progress: Progress) -> Evaluation:
     """The same where both dates are stored and what is told from is the difference of the decoded vectors.
 
-    One codec serves both dates, fitted on the training rows of both: with two, the difference would hold their difference.
+    One codec serves both dates, fitted on the training rows of both: with two, the difference would hold their
+    difference.
     """
     assert data.after is not None
     parts, stored = [], None
@@ -130,7 +137,8 @@ def _test(
 def _told_apart(
     data: Labelled, fold: Fold, vectors: NDArray[np.float32], reduced: NDArray[np.float32], progress: Progress
 ) -> _Tested:
-    """Neighbours by cosine on ``vectors``, and the linear models on ``reduced``, in which they are the same and faster."""
+    """Neighbours by cosine on ``vectors``, and the linear models on ``reduced``, in which they are the same and
+    faster."""
     classes = data.classes[fold.train]
     nearest = by_cosine(vectors[fold.test], vectors[fold.train], min(RECALL_K, len(fold.train)), progress)
     probe = linear_probe(reduced[fold.train], classes, fold.inner, reduced[fold.test], progress)

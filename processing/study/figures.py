@@ -19,7 +19,8 @@ Row = tuple[str, str, str, str, str, str, str, str]
 
 
 def write_figures(studies: Sequence[Study], path: Path) -> None:
-    """Write all figures as CSV in UTF-8. Accuracies, shares and differences are between 0 and 1; an empty value is none."""
+    """Write all figures as CSV in UTF-8. Accuracies, shares and differences are between 0 and 1; an empty value is
+    none."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)

@@ -8,10 +8,14 @@ from ..compression.recipe import Recipe
 from ..errors import InputError
 from .evaluate import BASELINE
 
-QUANTISERS = ("int8", "int4", "int2", "ternary", "binary-median", "binary-zero", "itq", "turbo4")
+QUANTISERS = ("int8", "int4", "int2", "ternary", "binary-zero", "binary-median", "turbo4", "turbo2")
 PCA_WITH = ("int8", "int4", "binary-median")
 OTHER_REDUCTIONS = ("svd", "random", "select")
 MOST_SIZES, SMALLEST = 4, 4
+ITQ_DIMENSIONS = 256
+"""Up to which rotations of bits are learned in seconds."""
+PQ_ROWS = 512
+"""Rows from which codebooks of 256 centroids are no list of the rows."""
 MOST_RECIPES = 100
 
 
@@ -34,7 +38,9 @@ def default_grid(dimensions: int, rows: int) -> list[str]:
     Sizes are powers of two up to a quarter of the dimensions (a half of 64 or fewer), as far as ``rows`` allow.
     """
     names = [BASELINE, *QUANTISERS]
-    if dimensions % 8 == 0 and rows >= 512:
+    if dimensions <= ITQ_DIMENSIONS:
+        names.append("itq")
+    if dimensions % 8 == 0 and rows >= PQ_ROWS:
         names.append(f"pq-{dimensions // 8}x8")
     sizes = pca_sizes(dimensions, rows)
     names += [f"pca-{size}+{quantiser}" for size in sizes for quantiser in PCA_WITH]

@@ -21,8 +21,9 @@ MOST_BYTES = 2**30
 class Labelled:
     """Embeddings of one model: ``rows`` (n, d) float32, ``classes`` (n,) indices into ``names`` (sorted).
 
-    ``after`` (n, d) is the same places at a second date, ``xy`` (n, 2) where they are, ``values`` (n,) a number that is to be
-    predicted; each None where the input has none. ``notes`` says how stored numbers became vectors and what was left out.
+    ``after`` (n, d) is the same places at a second date, ``xy`` (n, 2) where they are, ``values`` (n,) a number that
+    is to be predicted; each None where the input has none. ``notes`` says how stored numbers became vectors and what
+    was left out.
     """
 
     model: str
@@ -57,23 +58,21 @@ def gathered(
 
     Raises InputError where too few are left, all are of one class, or there are more classes than a class field has.
     """
-    usable = np.isfinite(rows).all(axis=1)
-    for part in (after, xy, None if values is None else values[:, None]):
-        if part is not None:
-            usable &= np.isfinite(part).all(axis=1)
+    parts = [part for part in (rows, after, xy, None if values is None else values[:, None]) if part is not None]
+    usable: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in parts])
     lost = len(usable) - int(usable.sum())
     if lost:
         notes.append(f"{lost} of {len(usable)} rows were left out: a number in them is missing or not finite")
     names = tuple(sorted(set(texts[usable].tolist())))
     if usable.sum() < LEAST_ROWS:
-        raise InputError(f"{path} has {int(usable.sum())} labelled embeddings that can be used, at least {LEAST_ROWS} are "
-                         f"needed. {_sentence(notes)}")
+        raise InputError(f"{path} has {int(usable.sum())} labelled embeddings that can be used, at least {LEAST_ROWS} "
+                         f"are needed. {_sentence(notes)}")
     if len(names) < 2:
-        raise InputError(f"All {int(usable.sum())} labelled embeddings of {path} are of one class ({names[0]}): nothing can "
-                         "be told apart. Label a second class, or choose another class field.")
+        raise InputError(f"All {int(usable.sum())} labelled embeddings of {path} are of one class ({names[0]}): "
+                         "nothing can be told apart. Label a second class, or choose another class field.")
     if len(names) > MOST_CLASSES:
-        raise InputError(f"The class field of {path} has {len(names)} different values ({', '.join(names[:3])}, …): it names "
-                         "each row rather than its class. Choose another field.")
+        raise InputError(f"The class field of {path} has {len(names)} different values ({', '.join(names[:3])}, …): "
+                         "it names each row rather than its class. Choose another field.")
     numbers = {name: index for index, name in enumerate(names)}
     classes = np.array([numbers[text] for text in texts[usable]], np.int64)
 

@@ -1,4 +1,5 @@
-"""Exact nearest neighbours, block by block: by cosine on vectors and by Hamming distance on packed bits; and the vote."""
+"""Exact nearest neighbours, block by block: by cosine on vectors and by Hamming distance on packed bits; and the
+vote."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def vote(neighbours: NDArray[np.int64], classes: NDArray[np.int64], total: int) 
     rows = np.arange(len(neighbours))
     for column in neighbours.T:
         counts[rows, classes[column]] += 1
-    return counts.argmax(axis=1)
+    winners: NDArray[np.int64] = counts.argmax(axis=1)
+    return winners
 
 
 def recall(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -65,7 +67,8 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Rows of length one, as float32; a row of zeros stays."""
     length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
     length[length == 0] = 1
-    return (vectors / length[:, None].astype(np.float32)).astype(np.float32, copy=False)
+    unit: NDArray[np.float32] = np.asarray(vectors, np.float32) / length[:, None].astype(np.float32)
+    return unit
 
 
 @njit(nogil=True, cache=True)

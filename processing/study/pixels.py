@@ -27,7 +27,8 @@ ROLE, VALIDATE = "role", "validate"
 
 @dataclass(frozen=True)
 class Points:
-    """Points with a class: ``shapes`` (n,) shapely points in the CRS ``crs``, ``texts`` (n,), ``values`` (n,) or None."""
+    """Points with a class: ``shapes`` (n,) shapely points in the CRS ``crs``, ``texts`` (n,), ``values`` (n,) or
+    None."""
 
     path: Path
     shapes: NDArray[Any]
@@ -60,8 +61,8 @@ def read_points(
     shapes = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
     kinds = shapely.get_type_id(shapes)
     if ((texts != "") & (kinds > 0) & (kinds != 4)).any():
-        raise LabelError(f"{path} holds lines or polygons; points are compared, each with the pixel it lies in. Draw points, "
-                         "or make some inside the polygons.")
+        raise LabelError(f"{path} holds lines or polygons; points are compared, each with the pixel it lies in. Draw "
+                         "points, or make some inside the polygons.")
     single = (kinds == 0) | ((kinds == 4) & (shapely.get_num_geometries(shapes) == 1))
     texts[~single | shapely.is_empty(shapes)] = ""
     kept = only(texts, most, seed, notes)
@@ -77,8 +78,8 @@ def read_pixels(
 ) -> list[Labelled]:
     """The labelled embeddings of each raster; ``after`` is the second date of each, or nothing.
 
-    Points in one pixel count once if they agree, else not at all. Where the rasters cover the same points, all keep those
-    that every one has data at, so that models are compared on the same rows. Raises InputError or LabelError.
+    Points in one pixel count once if they agree, else not at all. Where the rasters cover the same points, all keep
+    those that every one has data at, so that models are compared on the same rows. Raises InputError or LabelError.
     """
     found = []
     for index, name in enumerate(rasters):
@@ -93,8 +94,10 @@ def read_pixels(
         if together:
             rows = rows.copy()
             rows[~common] = np.nan
-            notes.append(f"all {len(found)} rasters are compared on the {int(common.sum())} points that each has data at")
-        labelled.append(gathered(one.model, one.path, one.product, points.texts, rows, second, one.xy, points.values, notes))
+            notes.append(f"all {len(found)} rasters are compared on the {int(common.sum())} points that each has data "
+                         "at")
+        labelled.append(gathered(
+            one.model, one.path, one.product, points.texts, rows, second, one.xy, points.values, notes))
     return labelled
 
 
@@ -109,8 +112,8 @@ def _sampled(
     if after:
         other = EmbeddingSource.open(after)
         if other.bands != source.bands:
-            raise InputError(f"{name} has {source.bands} bands and {after} has {other.bands}: they are not one model at two "
-                             "dates.")
+            raise InputError(f"{name} has {source.bands} bands and {after} has {other.bands}: they are not one model "
+                             "at two dates.")
         second, _ = _vectors(other, points, mapping, notes, progress)
         rows[~np.isfinite(second).all(axis=1)] = np.nan
     classes = np.zeros(len(rows), np.int64)
@@ -128,8 +131,8 @@ def _vectors(
         rows, columns = grid.pixels(xy[:, 0], xy[:, 1])
     inside = (rows >= 0) & (rows < grid.height) & (columns >= 0) & (columns < grid.width)
     if not inside.any():
-        raise LabelError(f"None of the {len(xy)} labels lies on {source.path} ({grid.describe()}). Are they of another place, "
-                         "or is their CRS wrong?")
+        raise LabelError(f"None of the {len(xy)} labels lies on {source.path} ({grid.describe()}). Are they of "
+                         "another place, or is their CRS wrong?")
     if not inside.all():
         notes.append(f"{int((~inside).sum())} labels lie outside {Path(source.path).name}")
     inside[np.flatnonzero(inside)] = _once(rows[inside] * grid.width + columns[inside], points.texts[inside], notes)
@@ -142,7 +145,8 @@ def _vectors(
         raise LabelError(f"No label lies on data of {source.path}: all {len(codes)} pixels under labels are nodata.")
     lost = int((~held).sum())
     if lost:
-        notes.append(f"{lost} labelled {'pixel has' if lost == 1 else 'pixels have'} no data in {Path(source.path).name}")
+        notes.append(f"{lost} labelled {'pixel has' if lost == 1 else 'pixels have'} no data in "
+                     f"{Path(source.path).name}")
     mapping = mapping_of(source, asked, codes[held])
     notes.append(f"{Path(source.path).name}: value mapping {mapping.kind} ({mapping.reason})")
     vectors = np.full((len(xy), source.bands), np.nan, np.float32)
@@ -161,7 +165,8 @@ def _once(position: NDArray[np.int64], texts: NDArray[Any], notes: list[str]) ->
     kept[first[low == high]] = True
     lost = len(kept) - int(kept.sum())
     if lost:
-        notes.append(f"{lost} labels share a pixel with another: those that agree count once, those that do not are left out")
+        notes.append(f"{lost} labels share a pixel with another: those that agree count once, those that do not are "
+                     "left out")
     return kept
 
 

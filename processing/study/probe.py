@@ -1,9 +1,9 @@
 """The linear probe: multinomial logistic regression whose C is chosen by inner folds, fast where vectors are wide.
 
-The objective is scikit-learn's: C Σ loss + ½ ‖W‖², the intercept free, one logit for two classes. It is minimised by L-BFGS in
-coordinates in which the problem is nearly round: the principal axes of the training rows, each scaled by its expected
-curvature q λ + 1 / C. The values of C are walked from the strongest regularisation to the weakest, each fit beginning where
-the one before it ended. Neither changes the minimum.
+The objective is scikit-learn's: C Σ loss + ½ ‖W‖², the intercept free, one logit for two classes. It is minimised by
+L-BFGS in coordinates in which the problem is nearly round: the principal axes of the training rows, each scaled by its
+expected curvature q λ + 1 / C. The values of C are walked from the strongest regularisation to the weakest, each fit
+beginning where the one before it ended. Neither changes the minimum.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Solution:
         logits = rows @ self.weights.astype(np.float32) + self.intercept.astype(np.float32)
         if logits.shape[1] == 1:
             return (logits[:, 0] > 0).astype(np.int64)
-        return logits.argmax(axis=1)
+        classes: NDArray[np.int64] = logits.argmax(axis=1)
+        return classes
 
 
 def linear_probe(
@@ -56,8 +57,8 @@ def linear_probe(
 ) -> Probe:
     """Fit on ``train`` (n, d) with ``classes`` (n,) 0 … total − 1, all of which occur, and predict ``test`` (m, d).
 
-    ``inner`` (n,) is the inner fold that tests each row; the smallest C of those that are right most often over all folds
-    is taken. Without inner folds C = 1. Vectors are centred and scaled by one number, learned on ``train``.
+    ``inner`` (n,) is the inner fold that tests each row; the smallest C of those that are right most often over all
+    folds is taken. Without inner folds C = 1. Vectors are centred and scaled by one number, learned on ``train``.
     """
     mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = train - mean
@@ -161,7 +162,8 @@ def _fit(objective: _Objective, axes: _Axes, c: float, start: Solution | None, p
     last = [np.inf, 0.0]
 
     def weights(point: NDArray[np.float64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = axes.vectors @ (scale * point[:size].reshape(dimensions, outputs)).astype(np.float32)
+        turned = scale * point[:size].reshape(dimensions, outputs)
+        found: NDArray[np.float32] = axes.vectors @ turned.astype(np.float32)
         return found
 
     def value(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

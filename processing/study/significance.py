@@ -67,4 +67,5 @@ def f1_by_class(truth: NDArray[np.int64], predicted: NDArray[np.int64], total: i
     """F1 of each class (total,): 2 TP / (labelled + predicted); NaN for a class that is neither."""
     hits = np.bincount(truth[truth == predicted], minlength=total)
     either = np.bincount(truth, minlength=total) + np.bincount(predicted, minlength=total)
-    return np.divide(2.0 * hits, either, out=np.full(total, np.nan), where=either > 0)
+    scores: NDArray[np.float64] = np.divide(2.0 * hits, either, out=np.full(total, np.nan), where=either > 0)
+    return scores

@@ -1,7 +1,7 @@
 """Reduced vectors of each fold, shared by all recipes that begin with the same reduction.
 
-Components of PCA and truncated SVD are nested: the first 32 of 256 are those of a fit to 32. So each is fitted once a fold, at the
-largest size asked for, and all rows are projected once.
+Components of PCA and truncated SVD are nested: the first 32 of 256 are those of a fit to 32. So each is fitted once a
+fold, at the largest size asked for, and all rows are projected once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ NESTED = ("pca", "svd")
 
 @dataclass(frozen=True)
 class Space:
-    """What a reduction leaves of all rows, (n, k) float32, and the way back: v = z ``axes`` + ``origin``, (k, d) and (d,).
+    """What a reduction leaves of all rows, (n, k) float32, and the way back: v = z ``axes`` + ``origin``, (k, d) and
+    (d,).
 
     Without a reduction ``axes`` is None: vectors are what they are.
     """
@@ -40,8 +41,8 @@ class Space:
         return Space(np.ascontiguousarray(self.rows[:, :kept]), self.axes[:kept], self.origin)
 
     def coordinates(self, decoded: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Decoded rows (n, k) in k + 1 coordinates with the lengths and angles that they have once back in all d dimensions:
-        neighbours are the same, and found in k / d of the time."""
+        """Decoded rows (n, k) in k + 1 coordinates with the lengths and angles that they have once back in all d
+        dimensions: neighbours are the same, and found in k / d of the time."""
         if self.axes is None:
             return decoded
         turn = self._turn.astype(np.float32)

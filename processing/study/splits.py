@@ -59,8 +59,9 @@ def spatial_split(
 ) -> Split | str:
     """Folds of whole square blocks, or why there are none; ``xy`` (rows, 2) in CRS units.
 
-    ``block_size`` 0: the largest of a quarter, an eighth … a 64th of the longer side of the rows' extent with which every
-    fold has rows to test, and every class in what trains. Where classes lie decides, never how well they are predicted.
+    ``block_size`` 0: the largest of a quarter, an eighth … a 64th of the longer side of the rows' extent with which
+    every fold has rows to test, and every class in what trains. Where classes lie decides, never how well they are
+    predicted.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -83,8 +84,8 @@ def spatial_split(
         if all(len(test) and len(np.unique(classes[train])) == len(names) for train, test in parts):
             return Split("spatial", _folds(parts, classes, blocks, seed), blocks, float(size))
     size = block_size if block_size > 0 else extent / SIDES[-1]
-    return (f"blocks of {size:.6g} CRS units cannot be shared out among {FOLDS} folds so that each leaves every class in "
-            "what trains")
+    return (f"blocks of {size:.6g} CRS units cannot be shared out among {FOLDS} folds so that each leaves every class "
+            "in what trains")
 
 
 def _folds(

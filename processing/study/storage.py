@@ -16,8 +16,8 @@ DOLLARS_PER_GB_MONTH = 0.023
 
 @dataclass(frozen=True)
 class Storage:
-    """``size`` bytes an embedding as it is, ``disk`` in a Parquet file with ZSTD; ``petabytes`` (1e15 bytes) of all land at
-    10 m for one year, uncompressed by ZSTD, and ``dollars`` a year to keep it."""
+    """``size`` bytes an embedding as it is, ``disk`` in a Parquet file with ZSTD; ``petabytes`` (1e15 bytes) of all
+    land at 10 m for one year, uncompressed by ZSTD, and ``dollars`` a year to keep it."""
 
     size: int
     disk: float
@@ -33,8 +33,8 @@ def storage(codes: NDArray[np.uint8]) -> Storage:
 
 
 def on_disk(codes: NDArray[np.uint8]) -> int:
-    """Bytes of a fixed-size column of ``codes`` (rows, bytes) in Parquet with ZSTD, without the file's own footer, which
-    does not grow with the rows."""
+    """Bytes of a fixed-size column of ``codes`` (rows, bytes) in Parquet with ZSTD, without the file's own footer,
+    which does not grow with the rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 COLOURS = (BLUE, ORANGE, *OTHERS)
 FAMILIES = (
-    ("int and float", "o", BLUE), ("binary", "s", ORANGE), ("PCA, then int", "^", "#009e73"), ("PCA, then binary", "v", "#cc79a7"),
+    ("int and float", "o", BLUE), ("binary", "s", ORANGE), ("PCA, then int", "^", "#009e73"),
+    ("PCA, then binary", "v", "#cc79a7"),
     ("other reductions", "D", "#8c510a"), ("rotated or product", "P", "#5e3c99"),
 )
 NAMED = 7
@@ -42,6 +43,9 @@ def accuracy_by_bytes(studies: Sequence[Study], kind: str) -> str:
                 axes.axhline(scores[0], color=BLUE, lw=0.9, ls=(0, (5, 4)), zorder=0, label="float32")
         _bytes_axis(axes)
         axes.set_ylabel("accuracy on rows held out, %")
+        if len(studies) == 1:  # room for names
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high + 0.35 * (high - low))
     _legend(left, right)
     return svg(drawn, f"Accuracy against bytes per embedding, {kind} split")
 
@@ -55,7 +59,8 @@ def recall_by_bytes(studies: Sequence[Study], kind: str) -> str:
         _points(axes, compared, scores, None if len(studies) == 1 else COLOURS[number % len(COLOURS)], study.data.model)
     _bytes_axis(axes)
     axes.set_ylabel("recall@10, %")
-    axes.set_ylim(0, 104)
+    axes.set_ylim(0, 125 if len(studies) == 1 else 104)
+    axes.set_yticks(range(0, 101, 20))
     _legend(axes)
     return svg(drawn, f"Recall at 10 against bytes per embedding, {kind} split")
 
@@ -68,17 +73,20 @@ def f1_drops(study: Study, kind: str) -> str:
     both = [("kNN", "knn"), ("Linear probe", "probe")]
     width = min(13.0, 3.4 + 2 * max(1.6, 0.62 * len(names)))
     drawn, panels = figure(2, width=width, height=1.5 + 0.26 * len(compared))
-    values = [-100 * np.array([getattr(one, measured).f1_drop[: len(names)] for one in compared]) for _, measured in both]
+    values = [-100 * np.array([getattr(one, measured).f1_drop[: len(names)] for one in compared])
+              for _, measured in both]
+    across, down = np.arange(len(names) + 1) - 0.5, np.arange(len(compared) + 1) - 0.5
     largest = max(5.0, float(np.nanmax(np.abs(np.stack(values)), initial=0.0)))
     for axes, (title, _), changes in zip(panels, both, values, strict=True):
         axes.grid(False)
         axes.set_title(title, loc="left")
-        picture = axes.pcolormesh(np.arange(len(names) + 1) - 0.5, np.arange(len(compared) + 1) - 0.5, changes, cmap="RdBu",
-                                  vmin=-largest, vmax=largest, edgecolors="white", linewidth=1)
+        picture = axes.pcolormesh(across, down, changes, cmap="RdBu", vmin=-largest, vmax=largest, edgecolors="white",
+                                  linewidth=1)
         axes.invert_yaxis()
         axes.set_xticks(range(len(names)), [_short(name) for name in names], rotation=35 if len(names) > 2 else 0,
                         ha="right" if len(names) > 2 else "center")
-        axes.set_yticks(range(len(compared)), [f"{one.recipe} ({one.storage.size} B)" for one in compared], fontsize=8.5)
+        axes.set_yticks(range(len(compared)), [f"{one.recipe} ({one.storage.size} "
+                                               "B)" for one in compared], fontsize=8.5)
         if axes is not panels[0]:
             axes.set_yticklabels([])
         if len(names) <= 12:
@@ -88,7 +96,7 @@ def f1_drops(study: Study, kind: str) -> str:
                               fontsize=8, color="white" if abs(change) > 0.6 * largest else INK)
     bar = drawn.colorbar(picture, ax=panels, shrink=0.7, pad=0.02)
     bar.set_label("change of F1, points")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return svg(drawn, f"Change of F1 by class and recipe, {study.data.model}, {kind} split")
 
 
@@ -114,7 +122,8 @@ def variances(studies: Sequence[Study]) -> str:
 
 
 def bit_balances(study: Study) -> str:
-    """The share of ones of each bit of the binary recipes, sorted: a level line at a half is a code that wastes nothing."""
+    """The share of ones of each bit of the binary recipes, sorted: a level line at a half is a code that wastes
+    nothing."""
     drawn, (axes,) = figure(width=7.5, height=3.6)
     for number, (recipe, balance) in enumerate(study.balances.items()):
         places = (np.arange(len(balance)) + 0.5) / len(balance)
@@ -132,7 +141,8 @@ def bit_balances(study: Study) -> str:
 def _points(
     axes: Axes, compared: Sequence[Compared], scores: Sequence[float], colour: str | None, model: str
 ) -> None:
-    """The recipes as points, by family or in one colour, with their front, whose points are named where there is one input."""
+    """The recipes as points, by family or in one colour, with their front, whose points are named where there is one
+    input."""
     sizes = [one.storage.size for one in compared]
     kept = front(sizes, scores)
     axes.plot([sizes[index] for index in kept], [scores[index] for index in kept], color=colour or GREY, lw=1.2,
@@ -150,7 +160,8 @@ def _intervals(axes: Axes, compared: Sequence[Compared], scores: Sequence[float]
     """The 95 % intervals of the changes against float32, at the points of the front, from float32's accuracy."""
     for index in front([one.storage.size for one in compared], scores):
         change = getattr(compared[index], measured).change
-        axes.plot([compared[index].storage.size] * 2, [scores[0] + 100 * change.low, scores[0] + 100 * change.high],
+        size = compared[index].storage.size
+        axes.plot([size, size], [scores[0] + 100 * change.low, scores[0] + 100 * change.high],
                   color=GREY, lw=0.9, zorder=0)
 
 
@@ -162,7 +173,8 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
         first = size == points[0][0]  # on its left is the axis
-        axes.annotate(text, (size, score), xytext=(6, -9) if first else (-4, 6), textcoords="offset points", fontsize=7.5,
+        axes.annotate(text, (size, score), xytext=(6, -9) if first else (-4, 6), textcoords="offset "
+                                                                                            "points", fontsize=7.5,
                       color=INK, ha="left" if first else "right")
 
 

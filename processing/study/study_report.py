@@ -25,18 +25,20 @@ FEW_BLOCKS = 20
 def report_page(studies: Sequence[Study], points: float, record: dict[str, Any], path: Path) -> None:
     """Write the page for one or several inputs."""
     first = studies[0]
-    chosen = next(one for one in first.compared[first.decisive] if one.recipe == first.recommendation.recipe)
+    chosen = next(one for one in first.compared[first.decisive] if one.recipe == first.advice.recipe)
     size = first.compared[first.decisive][0].storage.size
     facts = [("Recommended", chosen.recipe), ("Bytes per embedding", f"{chosen.storage.size} of {size}"),
              (f"kNN accuracy, {first.decisive} split", _points(chosen.knn)),
              (f"Probe accuracy, {first.decisive} split", _points(chosen.probe))]
     names = ", ".join(one.data.model for one in studies)
-    sections = [_advice(studies, points), *_accuracy(studies), _retrieval(studies), *_change(studies), *_regression(studies),
-                *_classes(studies), _dimensions(studies), *_balance(studies), _storage(studies), _method(studies, points)]
+    sections = [
+        _advice(studies, points), *_accuracy(studies), _retrieval(studies), *_change(studies), *_regression(studies),
+        *_classes(studies), _dimensions(studies), *_balance(studies), _storage(studies), _method(studies)]
     write_page(Page(
-        title=f"How far can {names} be compressed?" if len(studies) == 1 else "How far can these embeddings be compressed?",
-        lead=f"{names}: {_subject(first)}. All accuracies are of rows held out; quantisers, reductions and classifiers are "
-             "fitted on the training rows of each fold only.",
+        title=f"How far can {names} be compressed?" if len(studies) == 1 else "How far can these embeddings be "
+                                                                              "compressed?",
+        lead=f"{names}: {_subject(first)}. All accuracies are of rows held out; quantisers, reductions and "
+             "classifiers are fitted on the training rows of each fold only.",
         facts=facts, sections=sections, record=record), path)
 
 
@@ -48,14 +50,14 @@ def _subject(study: Study) -> str:
 
 def _advice(studies: Sequence[Study], points: float) -> Section:
     parts: list[Part] = [
-        Text(one.recommendation.sentence if len(studies) == 1 else f"{one.data.model} – {one.recommendation.sentence}")
+        Text(one.advice.sentence if len(studies) == 1 else f"{one.data.model} – {one.advice.sentence}")
         for one in studies]
     parts.append(Text(
-        f"The rule: of all recipes compared, the one of the fewest bytes for which the 95 % intervals of both changes of "
-        f"accuracy, by kNN and by the linear probe, exclude a loss of {points:g} percentage "
-        f"{'point' if points == 1 else 'points'} – on the spatial split where there is one, since it is closer to what happens "
-        "in places without labels. The choice is made among many recipes on the same rows: check it on labels of another "
-        "area before an archive is rewritten."))
+        f"The rule: of all recipes compared, the one of the fewest bytes for which the 95 % intervals of both changes "
+        f"of accuracy, by kNN and by the linear probe, exclude a loss of {points:g} percentage "
+        f"{'point' if points == 1 else 'points'} – on the spatial split where there is one, since it is closer to "
+        "what happens in places without labels. The choice is made among many recipes on the same rows: check it on "
+        "labels of another area before an archive is rewritten."))
     lines = []
     for study in studies:
         lead = f"{study.data.model}: " if len(studies) > 1 else ""
@@ -63,10 +65,12 @@ def _advice(studies: Sequence[Study], points: float) -> Section:
         for kind, split in study.splits.items():
             blocks = len(np.unique(split.blocks[split.tested]))
             if kind == "spatial" and blocks < FEW_BLOCKS:
-                lines.append(f"{lead}The spatial split has only {blocks} tested blocks: its intervals rest on few places.")
+                lines.append(f"{lead}The spatial split has only {blocks} tested blocks: its intervals rest on few "
+                             "places.")
         edges = [one.recipe for one in study.compared[study.decisive] if one.c in (GRID[0], GRID[-1])]
         if edges:
-            lines.append(f"{lead}C is at an end of its grid for {', '.join(edges)}: a wider grid might do better there.")
+            lines.append(f"{lead}C is at an end of its grid for {', '.join(edges)}: a wider grid might do better "
+                         "there.")
     parts.append(Warnings(lines))
     return Section("What to keep", parts)
 
@@ -75,9 +79,10 @@ def _accuracy(studies: Sequence[Study]) -> list[Section]:
     parts: list[Part] = []
     kinds = [kind for kind in ("spatial", "random") if any(kind in study.splits for study in studies)]
     for kind in kinds:
-        parts.append(Plot(accuracy_by_bytes([one for one in studies if kind in one.splits], kind), (
-            f"{kind.capitalize()} split. The line is the Pareto front: no recipe of at most as many bytes does better. Thin "
-            "upright lines are 95 % intervals of the change against float32.")))
+        drawing = accuracy_by_bytes([one for one in studies if kind in one.splits], kind)
+        parts.append(Plot(drawing, (
+            f"{kind.capitalize()} split. The line is the Pareto front: no recipe of at most as many bytes does "
+            "better. Thin upright lines are 95 % intervals of the change against float32.")))
     for study in studies:
         splits = [kind for kind in ("random", "spatial") if kind in study.splits]
         head = ["Recipe", "Bytes"]
@@ -96,13 +101,15 @@ def _accuracy(studies: Sequence[Study]) -> list[Section]:
                 cells += [""] * (0 if here else 6)
             rows.append(cells)
         parts.append(Table(head, rows, (
-            f"{study.data.model}: accuracy in %, its change against float32 in points with its 95 % bootstrap interval (whole "
-            "blocks are drawn on the spatial split), and p of McNemar's exact test, which takes rows as independent: on the "
-            "spatial split believe the interval. No correction for the number of recipes is made.")))
+            f"{study.data.model}: accuracy in %, its change against float32 in points with its 95 % bootstrap "
+            "interval (whole blocks are drawn on the spatial split), and p of McNemar's exact test, which takes rows "
+            "as independent: on the spatial split believe the interval. No correction for the number of recipes is "
+            "made.")))
         scores = [[one.recipe, *(f"{100 * value:.1f}" for kind in splits for value in (
             found[kind][one.recipe].knn.macro_f1, found[kind][one.recipe].probe.macro_f1))]
             for one in study.compared[splits[0]] if all(one.recipe in found[kind] for kind in splits)]
-        parts.append(Table(["Recipe", *(f"{what}, {kind}" for kind in splits for what in ("kNN macro F1", "probe macro F1"))],
+        parts.append(Table(["Recipe", *(f"{what}, {kind}" for kind in splits for what in ("kNN macro F1", "probe "
+                                                                                                          "macro F1"))],
                            scores, f"{study.data.model}: the mean of the classes' F1, %."))
         parts += _reconstructed(study)
     return [Section("Classification", parts)]
@@ -114,20 +121,21 @@ def _reconstructed(study: Study) -> list[Part]:
     if not found:
         return []
     before = study.compared[study.decisive][0]
-    rows = [[one.recipe, f"{one.storage.size:,}", f"{100 * before.knn.accuracy:.1f}", f"{100 * one.decoded.accuracy:.1f}",
-             f"{100 * one.knn.accuracy:.1f}"] for one in found if one.decoded is not None]
+    rows = [[one.recipe, f"{one.storage.size:,}",
+             *(f"{100 * part.accuracy:.1f}" for part in (before.knn, one.decoded, one.knn))]
+            for one in found if one.decoded is not None]
     ahead = sum(one.knn.accuracy > one.decoded.accuracy for one in found if one.decoded is not None)
     return [Table(["Recipe", "Bytes", "float32", "Reconstructed + cosine", "Hamming on bits"], rows, (
-        f"{study.data.model}: accuracy of kNN, %, {study.decisive} split. Hamming distance on the bits is ahead of reconstruction "
-        f"in {ahead} of {len(found)}."))]
+        f"{study.data.model}: accuracy of kNN, %, {study.decisive} split. Hamming distance on the bits is ahead of "
+        f"reconstruction in {ahead} of {len(found)}."))]
 
 
 def _retrieval(studies: Sequence[Study]) -> Section:
     kind = "random"
     return Section("Retrieval", [Plot(recall_by_bytes(studies, kind), (
-        "The share of the ten nearest neighbours by cosine on float32 that are among the ten nearest of the compressed (by Hamming "
-        "distance where it is binary). Queries are rows held out, searched among the training rows, so that no row finds "
-        "itself. Random split."))])
+        "The share of the ten nearest neighbours by cosine on float32 that are among the ten nearest of the "
+        "compressed (by Hamming distance where it is binary). Queries are rows held out, searched among the training "
+        "rows, so that no row finds itself. Random split."))])
 
 
 def _change(studies: Sequence[Study]) -> list[Section]:
@@ -137,14 +145,15 @@ def _change(studies: Sequence[Study]) -> list[Section]:
             continue
         kind = study.decisive
         stored = {one.recipe: one for one in study.compared[kind]}
-        rows = [[one.recipe, f"{stored[one.recipe].storage.size:,}", *_both(stored[one.recipe]), f"{one.storage.size:,}",
-                 *_both(one)] for one in study.dates[kind] if one.recipe in stored]
+        rows = [[one.recipe, f"{stored[one.recipe].storage.size:,}", *_both(stored[one.recipe]),
+                 f"{one.storage.size:,}", *_both(one)] for one in study.dates[kind] if one.recipe in stored]
         parts.append(Table(
             ["Recipe", "Bytes, difference", "kNN", "probe", "Bytes, both dates", "kNN", "probe"], rows,
-            (f"{study.data.model}: accuracy, %, and its change against float32 differences, points, {kind} split. Left: the "
-             "difference is computed from float32 and then stored. Right: both dates are stored, and what is decoded is "
-             "subtracted, as where an archive is compressed before anyone thinks of change. kNN is by cosine on decoded "
-             "differences on the right, by Hamming distance on bits on the left where the recipe is binary.")))
+            (f"{study.data.model}: accuracy, %, and its change against float32 differences, points, {kind} split. "
+             "Left: the difference is computed from float32 and then stored. Right: both dates are stored, and what "
+             "is decoded is subtracted, as where an archive is compressed before anyone thinks of change. kNN is by "
+             "cosine on decoded differences on the right, by Hamming distance on bits on the left where the recipe is "
+             "binary.")))
     return [Section("Change between two dates", parts)] if parts else []
 
 
@@ -175,8 +184,8 @@ def _regression(studies: Sequence[Study]) -> list[Section]:
             rows.append(cells)
         if rows:
             parts.append(Table(head, rows, (
-                f"{study.data.model}: R² of ridge regression on rows held out, its strength chosen by leave-one-out on the "
-                "training rows, and its change against float32 with the 95 % bootstrap interval.")))
+                f"{study.data.model}: R² of ridge regression on rows held out, its strength chosen by leave-one-out "
+                "on the training rows, and its change against float32 with the 95 % bootstrap interval.")))
     return [Section("Regression", parts)] if parts else []
 
 
@@ -187,8 +196,8 @@ def _classes(studies: Sequence[Study]) -> list[Section]:
         if not compared:
             continue
         parts.append(Plot(f1_drops(study, study.decisive), (
-            f"{study.data.model}, {study.decisive} split: the change of F1 in points. Red classes lose. A mean accuracy can hide a "
-            "narrow class that is gone.")))
+            f"{study.data.model}, {study.decisive} split: the change of F1 in points. Red classes lose. A mean "
+            "accuracy can hide a narrow class that is gone.")))
         worst = max(compared, key=lambda one: float(np.nanmax(one.probe.f1_drop)))
         index = int(np.nanargmax(worst.probe.f1_drop))
         if worst.probe.f1_drop[index] > 0:
@@ -209,17 +218,19 @@ def _dimensions(studies: Sequence[Study]) -> Section:
                 held.append([study.data.model + two, *(str(sharpest(variance, share)) for share in SHARES)])
     return Section("How many dimensions there really are", [
         Table(["Input", "Dimensions", "MLE (K = 20)", "TwoNN", "Local PCA"], rows,
-              "Estimates of the intrinsic dimension: Levina and Bickel's with MacKay and Ghahramani's mean; Facco et al.'s; and the "
-              "eigenvalues above 5 % of the largest among 100 neighbours. They look at all rows and use no labels."),
+              "Estimates of the intrinsic dimension: Levina and Bickel's with MacKay and Ghahramani's mean; Facco et "
+              "al.'s; and the eigenvalues above 5 % of the largest among 100 neighbours. They look at all rows and "
+              "use no labels."),
         Plot(variances(studies), "Principal components of all rows, centred."),
-        Table(["Input", *(f"{100 * share:.0f} % of the variance" for share in SHARES)], held, "Components that hold so much."),
+        Table(["Input", *(f"{100 * share:.0f} % of the variance" for share in SHARES)], held, "Components that hold "
+                                                                                              "so much."),
     ])
 
 
 def _balance(studies: Sequence[Study]) -> list[Section]:
     parts: list[Part] = [Plot(bit_balances(study), (
-        f"{study.data.model}: each binary code's bits, sorted by how many rows have a 1. A bit that is nearly always the same says "
-        "nothing.")) for study in studies if study.balances]
+        f"{study.data.model}: each binary code's bits, sorted by how many rows have a 1. A bit that is nearly always "
+        "the same says nothing.")) for study in studies if study.balances]
     return [Section("Balance of bits", parts)] if parts else []
 
 
@@ -228,28 +239,29 @@ def _storage(studies: Sequence[Study]) -> Section:
     for study in studies:
         compared = study.compared[study.decisive]
         base = compared[0].storage
-        rows = [[one.recipe, f"{one.storage.size:,}", f"{base.size / one.storage.size:.3g} ×", f"{one.storage.disk:,.1f}",
-                 f"{base.disk / one.storage.disk:.3g} ×", _volume(one.storage.petabytes), f"${one.storage.dollars:,.0f}"]
-                for one in compared]
+        rows = [[one.recipe, f"{one.storage.size:,}", f"{base.size / one.storage.size:.3g} ×",
+                 f"{one.storage.disk:,.1f}", f"{base.disk / one.storage.disk:.3g} ×",
+                 _volume(one.storage.petabytes), f"${one.storage.dollars:,.0f}"] for one in compared]
         parts.append(Table(
             ["Recipe", "Bytes", "smaller", "Bytes in Parquet", "smaller", "All land, one year", "S3 a year"], rows,
-            f"{study.data.model}: bytes of an embedding; bytes it takes in a Parquet file with ZSTD, written with these rows; and what "
-            "1.5 trillion pixels of 10 m, the Earth's land, would take without ZSTD and cost at $0.023 per GB and month."))
+            f"{study.data.model}: bytes of an embedding; bytes it takes in a Parquet file with ZSTD, written with "
+            "these rows; and what 1.5 trillion pixels of 10 m, the Earth's land, would take without ZSTD and cost at "
+            "$0.023 per GB and month."))
     return Section("What it takes to store", parts)
 
 
-def _method(studies: Sequence[Study], points: float) -> Section:
+def _method(studies: Sequence[Study]) -> Section:
     lines = []
     for study in studies:
         for kind, split in study.splits.items():
             of = f"{FOLDS} folds, each row tested once" if len(split.folds) > 1 else f"one fold of {FOLDS} is tested"
-            ground = f", whole blocks of {split.block_size:g} CRS units" if split.block_size else ", stratified by class"
-            lines.append(f"{study.data.model}, {kind} split: {len(split.tested):,} rows tested ({of}{ground}).")
+            ground = f"whole blocks of {split.block_size:g} CRS units" if split.block_size else "stratified by class"
+            lines.append(f"{study.data.model}, {kind} split: {len(split.tested):,} rows tested ({of}, {ground}).")
     return Section("How it was measured", [Text(" ".join(lines)), Text(
-        f"kNN votes among the 5 nearest training rows by cosine on decoded vectors, by Hamming distance on raw bits for binary codes. "
-        f"The linear probe is logistic regression on decoded vectors (centred, scaled by one number), C chosen from "
-        f"{GRID[0]:g} … {GRID[-1]:g} by {INNER_FOLDS} inner folds of the training rows. Intervals are percentiles of 10,000 bootstrap "
-        "samples of rows, or of blocks on the spatial split.")])
+        f"kNN votes among the 5 nearest training rows by cosine on decoded vectors, by Hamming distance on raw bits "
+        f"for binary codes. The linear probe is logistic regression on decoded vectors (centred, scaled by one "
+        f"number), C chosen from {GRID[0]:g} … {GRID[-1]:g} by {INNER_FOLDS} inner folds of the training rows. "
+        "Intervals are percentiles of 10,000 bootstrap samples of rows, or of blocks on the spatial split.")])
 
 
 def _points(one: Agreement) -> str:

@@ -32,8 +32,8 @@ CODES = 10_000
 def read_table(
     path: Path, class_field: str, value_field: str, columns: tuple[str, str], most: int, seed: int, progress: Progress
 ) -> Labelled:
-    """The labelled embeddings of a file. ``columns`` are those of the embeddings and of the second date's ("": found by its
-    name or kind, and none). Raises InputError for a file, column or content that cannot be used."""
+    """The labelled embeddings of a file. ``columns`` are those of the embeddings and of the second date's ("": found
+    by its name or kind, and none). Raises InputError for a file, column or content that cannot be used."""
     with _opened(path) as file:
         schema = file.schema_arrow
         named = columns[0] or _embedding_column(path, schema)
@@ -57,8 +57,8 @@ def read_table(
             values = np.array([number(value) for value in _scalars(path, file, value_field, progress)])[kept]
         parts = [_vectors(path, file, name, kept, notes, progress) for name in wanted]
     if len(parts) == 2 and parts[0].shape != parts[1].shape:
-        raise InputError(f"{path}: the columns {wanted[0]} and {wanted[1]} hold {parts[0].shape[1]} and {parts[1].shape[1]} "
-                         "numbers a row; they are not one model at two dates.")
+        raise InputError(f"{path}: the columns {wanted[0]} and {wanted[1]} hold {parts[0].shape[1]} and "
+                         f"{parts[1].shape[1]} numbers a row; they are not one model at two dates.")
     text = (file.schema_arrow.metadata or {}).get(b"aef_dequantization")
     product = ALPHAEARTH if text is not None else Product("unknown")
     return gathered(Path(path).stem, str(path), product, texts[kept], parts[0], parts[1] if len(parts) == 2 else None,
@@ -96,7 +96,8 @@ def _embedding_column(path: Path, schema: Any) -> str:
     if len(found) == 1:
         return str(found[0])
     what = f"several columns of lists of numbers ({listed(found)})" if found else "no column of lists of numbers"
-    raise InputError(f"{path} has {what}, and none named {' or '.join(EMBEDDING_NAMES)}. Name the column of the embeddings.")
+    raise InputError(f"{path} has {what}, and none named {' or '.join(EMBEDDING_NAMES)}. Name the column of the "
+                     "embeddings.")
 
 
 def _check(path: Path, file: Any, name: str) -> None:
@@ -110,17 +111,19 @@ def _check(path: Path, file: Any, name: str) -> None:
     if not _is_list(kind):
         raise InputError(f"{path}: the column {name} holds {kind}, not lists of numbers.")
     if kind.value_type == pa.uint8():
-        raise InputError(f"{path}: the column {name} holds uint8: bits that are packed already, or codes without a scale. "
-                         "Choose embeddings that are not compressed yet.")
+        raise InputError(f"{path}: the column {name} holds uint8: bits that are packed already, or codes without a "
+                         "scale. Choose embeddings that are not compressed yet.")
     if pa.types.is_fixed_size_list(kind) and not 0 < kind.list_size <= WIDEST:
-        raise InputError(f"{path}: the column {name} holds {kind.list_size} numbers a row; 1 to {WIDEST} are understood.")
+        raise InputError(f"{path}: the column {name} holds {kind.list_size} numbers a row; 1 to {WIDEST} are "
+                         "understood.")
     for group in range(file.metadata.num_row_groups):
         part = file.metadata.row_group(group)
         for index in range(part.num_columns):
             column = part.column(index)
             if column.path_in_schema.split(".")[0] == name and column.total_uncompressed_size > GROUP_BYTES:
-                raise InputError(f"{path}: a row group of the column {name} takes {column.total_uncompressed_size / 1e9:.1f} GB "
-                                 "unpacked. Write the table in smaller row groups.")
+                raise InputError(f"{path}: a row group of the column {name} takes "
+                                 f"{column.total_uncompressed_size / 1e9:.1f} GB unpacked. Write the table in smaller "
+                                 "row groups.")
 
 
 def _scalars(path: Path, file: Any, name: str, progress: Progress) -> list[Any]:
@@ -187,18 +190,21 @@ def _vectors(
             raise InputError(f"{path}: embeddings in the column {name} have gaps. Leave those rows out.")
         if len(lists):
             width = len(flat) // len(lists)
-            lengths = np.asarray(lists.value_lengths()) if hasattr(lists, "value_lengths") else np.full(len(lists), width)
+            lengths = np.full(len(lists), width)
+            if not pa.types.is_fixed_size_list(lists.type):
+                lengths = np.asarray(lists.value_lengths())
             if rows is None:
                 if not 0 < width <= WIDEST:
-                    raise InputError(f"{path}: the column {name} holds {width} numbers a row; 1 to {WIDEST} are understood.")
+                    raise InputError(f"{path}: the column {name} holds {width} numbers a row; 1 to {WIDEST} are "
+                                     "understood.")
                 require_memory(str(path), len(kept), width)
                 kind = np.dtype(np.int8) if flat.type == pa.int8() else np.dtype(np.float32)
                 rows = np.zeros((len(kept), width), kind)
                 missing = np.ones(len(kept), bool)
             if (lengths != rows.shape[1]).any():
                 other = int(lengths[lengths != rows.shape[1]][0])
-                raise InputError(f"{path}: the column {name} holds embeddings of {rows.shape[1]} and of {other} numbers: they "
-                                 "are of different models. Separate them.")
+                raise InputError(f"{path}: the column {name} holds embeddings of {rows.shape[1]} and of {other} "
+                                 "numbers: they are of different models. Separate them.")
             where = filled + np.flatnonzero(valid)
             rows[where] = numbers.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
             missing[where] = False

@@ -41,6 +41,10 @@ PARAMETERS = {
     "changemagnitude": [
         "INPUT", "REFERENCE", "MAPPING", "DATES", "EXTENT", "WARP", "OUTPUT", "REFERENCE_OUTPUT",
     ],
+    "comparecompression": [
+        "INPUT", "AFTER", "LABELS", "TABLES", "CLASS_FIELD", "VALUE_FIELD", "RECIPES", "LOSS", "BLOCK_SIZE",
+        "EMBEDDING_COLUMN", "AFTER_COLUMN", "MAPPING", "MAX_ROWS", "SEED", "REPORT", "TABLE",
+    ],
 }
 
 
