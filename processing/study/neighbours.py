@@ -10,10 +10,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..compression.distances import hamming
+from ..compression.matmul import BLOCK_ROWS, FixedMatrix
 from ..progress import Progress
 
-BLOCK_WORK = 4e9
-"""Multiplications at once: a tenth of a second, so that cancel is heard."""
 BLOCK_VALUES = 1 << 23
 """Distances held at once."""
 STRIP = 64
@@ -27,12 +26,13 @@ def by_cosine(queries: NDArray[Any], base: NDArray[Any], k: int, progress: Progr
     """
     turned = _unit(base)
     np.negative(turned, out=turned)
+    matrix = FixedMatrix(turned.T)
+    buffer = matrix.buffer()
     found = np.empty((len(queries), k), np.int64)
-    size = int(max(1, min(BLOCK_VALUES // max(len(base), 1), BLOCK_WORK // max(base.size, 1), len(queries))))
-    for start in range(0, len(queries), size):
+    for start in range(0, len(queries), BLOCK_ROWS):
         progress.check()
-        block = _unit(queries[start : start + size])
-        _smallest(block @ turned.T, found[start : start + size])
+        block = _unit(queries[start : start + BLOCK_ROWS])
+        _smallest(matrix.multiply(block, buffer), found[start : start + BLOCK_ROWS])
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compression.matmul import FixedMatrix
 from ..progress import Progress
 
 GRID = tuple(10.0**power for power in range(-4, 3))
@@ -32,22 +33,6 @@ class Probe:
     scores: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """``weights`` (d, outputs) and ``intercept`` (outputs,) of centred, scaled vectors; one output for two classes."""
-
-    weights: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-
-    def predict(self, rows: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The class of each row (n,)."""
-        logits = rows @ self.weights.astype(np.float32) + self.intercept.astype(np.float32)
-        if logits.shape[1] == 1:
-            return (logits[:, 0] > 0).astype(np.int64)
-        classes: NDArray[np.int64] = logits.argmax(axis=1)
-        return classes
-
-
 def linear_probe(
     train: NDArray[np.float32],
     classes: NDArray[np.int64],
@@ -62,125 +47,117 @@ def linear_probe(
     """
     mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = train - mean
-    scale = float(np.sqrt(np.einsum("nd,nd->", rows, rows, dtype=np.float64) / rows.size))
-    scale = 1 / scale if scale > 0 else 1.0
-    rows *= np.float32(scale)
-    held_out = (test - mean) * np.float32(scale)
-    total = int(classes.max()) + 1
-    axes = _principal_axes(rows)
+    variance = float(np.einsum("nd,nd->", rows, rows, dtype=np.float64) / rows.size)
+    rows *= np.float32(1 / np.sqrt(variance) if variance > 0 else 1)
+    variances, axes = np.linalg.eigh(rows.T @ rows / np.float32(len(rows)))
     progress.check()
+    turn = FixedMatrix(axes)
+    problem = _Problem(turn.product(rows), classes, variances.astype(np.float64).clip(0))
     chosen, start, scores = 1.0, None, np.empty(0)
     if inner is not None:
         rates, paths = [], []
         for fold in np.unique(inner):
-            kept, tested = inner != fold, inner == fold
-            path = _path(rows[kept], classes[kept], total, axes, GRID, None, progress)
-            rates.append([float(np.mean(one.predict(rows[tested]) == classes[tested])) for one in path])
+            path: list[Solution] = []
+            for c in GRID:
+                path.append(problem.fit(c, inner != fold, path[-1] if path else None, progress))
+            rates.append([problem.share_right(one, inner == fold) for one in path])
             paths.append(path)
         scores = np.mean(rates, axis=0)
         best = int(np.flatnonzero(scores >= scores.max() - 1e-12)[0])
         chosen, start = GRID[best], paths[0][best]
-    (solution,) = _path(rows, classes, total, axes, (chosen,), start, progress)
-    return Probe(solution.predict(held_out), chosen, scores)
+    solution = problem.fit(chosen, np.ones(len(rows), bool), start, progress)
+    held_out = turn.product((test - mean) * np.float32(1 / np.sqrt(variance) if variance > 0 else 1))
+    logits = held_out @ solution.weights.T.astype(np.float32) + solution.intercept.astype(np.float32)
+    return Probe(_classes(logits.T), chosen, scores)
 
 
 @dataclass(frozen=True)
-class _Axes:
-    """Principal axes (d, d) in columns and their variances (d,)."""
+class Solution:
+    """``weights`` (outputs, d) and ``intercept`` (outputs,) for rows on their principal axes; one output for two
+    classes."""
 
-    vectors: NDArray[np.float32]
-    variances: NDArray[np.float64]
-
-
-def _principal_axes(rows: NDArray[np.float32]) -> _Axes:
-    variances, vectors = np.linalg.eigh(rows.T @ rows / np.float32(len(rows)))
-    return _Axes(vectors.astype(np.float32), variances.astype(np.float64).clip(0))
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
 
 
-def _path(
-    rows: NDArray[np.float32],
-    classes: NDArray[np.int64],
-    total: int,
-    axes: _Axes,
-    values: tuple[float, ...],
-    start: Solution | None,
-    progress: Progress,
-) -> list[Solution]:
-    """The solution for each C, each begun at the one before, the first at ``start``."""
-    solutions: list[Solution] = []
-    for c in values:
-        start = _fit(_Objective(rows, classes, total), axes, c, start, progress)
-        solutions.append(start)
-    return solutions
+class _Problem:
+    """Rows (n, d) on their principal axes, of ``variances`` (d,), and their classes: ready for many fits.
 
+    Rows that a fit leaves out stay where they are, with no weight: what is laid out for fast products is laid out once.
+    """
 
-class _Objective:
-    """Σ loss of the rows, and its gradient, without the penalty."""
-
-    def __init__(self, rows: NDArray[np.float32], classes: NDArray[np.int64], total: int) -> None:
-        self.rows, self.classes = rows, classes
-        self.outputs = 1 if total == 2 else total
+    def __init__(
+        self, rows: NDArray[np.float32], classes: NDArray[np.int64], variances: NDArray[np.float64]
+    ) -> None:
+        self.variances = variances
+        self.outputs = 1 if classes.max() == 1 else int(classes.max()) + 1
+        self._classes = classes
         self._index = np.arange(len(rows))
+        self._logits, self._gradient = FixedMatrix(rows.T), FixedMatrix(rows)
 
-    def probabilities(self, weights: NDArray[Any], intercept: NDArray[Any]) -> tuple[float, NDArray[np.float32]]:
-        """The loss, and the probabilities (n, outputs)."""
-        logits = self.rows @ weights.astype(np.float32)
-        logits += intercept.astype(np.float32)
+    def fit(self, c: float, kept: NDArray[np.bool_], start: Solution | None, progress: Progress) -> Solution:
+        """The minimum for the ``kept`` (n,) rows, begun at ``start``."""
+        from scipy.optimize import minimize
+
+        count, dimensions, outputs = int(kept.sum()), len(self.variances), self.outputs
+        begun = start or Solution(np.zeros((outputs, dimensions)), np.zeros(outputs))
+        weight = kept.astype(np.float32)
+        _, first = self._probabilities(begun.weights, begun.intercept, weight)
+        curvature = np.maximum((first * (1 - first) * weight).sum(axis=1, dtype=np.float64) / count, 1e-4)
+        scale = 1 / np.sqrt(count * curvature[:, None] * self.variances + 1 / c)
+        free = 1 / np.sqrt(count * curvature)
+        size = dimensions * outputs
+        last = [np.inf, 0.0]
+
+        def value(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            progress.check()
+            weights = scale * point[:size].reshape(outputs, dimensions)
+            loss, residuals = self._probabilities(weights, free * point[size:], weight)
+            if outputs == 1:
+                residuals[0] -= self._classes
+            else:
+                residuals[self._classes, self._index] -= 1
+            residuals *= weight
+            gradient = self._gradient.product(residuals).astype(np.float64) + weights / c
+            slope = np.concatenate([(scale * gradient).ravel(), free * residuals.sum(axis=1, dtype=np.float64)])
+            last[:] = [float(slope @ slope) / 2, loss + float((weights**2).sum()) / (2 * c)]
+            return last[1], slope
+
+        def near(_: Any) -> None:
+            if last[0] < ENOUGH * last[1]:
+                raise StopIteration
+
+        found = minimize(
+            value, np.concatenate([(begun.weights / scale).ravel(), begun.intercept / free]), jac=True,
+            method="L-BFGS-B", callback=near, options={"maxiter": ITERATIONS, "maxcor": 10, "gtol": 0, "ftol": 1e-12})
+        return Solution(scale * found.x[:size].reshape(outputs, dimensions), free * found.x[size:])
+
+    def share_right(self, solution: Solution, which: NDArray[np.bool_]) -> float:
+        """The share of some rows (a mask) whose class a solution predicts."""
+        logits = self._logits.product(solution.weights.astype(np.float32))
+        logits += solution.intercept.astype(np.float32)[:, None]
+        return float(np.mean((_classes(logits) == self._classes)[which]))
+
+    def _probabilities(
+        self, weights: NDArray[np.float64], intercept: NDArray[np.float64], weight: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        """The loss of the rows that count, and the probabilities of all (outputs, n)."""
+        logits = self._logits.product(weights.astype(np.float32))
+        logits += intercept.astype(np.float32)[:, None]
         if self.outputs == 1:
-            signed = np.where(self.classes == 1, logits[:, 0], -logits[:, 0])
-            loss = float(np.logaddexp(np.float32(0), -signed).sum(dtype=np.float64))
-            return loss, (1 / (1 + np.exp(-logits.clip(-80, 80)))).astype(np.float32, copy=False)
-        logits -= logits.max(axis=1, keepdims=True)
-        true = logits[self._index, self.classes].astype(np.float64)
+            signed = np.where(self._classes == 1, -logits[0], logits[0])
+            loss = float((np.logaddexp(np.float32(0), signed) * weight).sum(dtype=np.float64))
+            return loss, 1 / (1 + np.exp(-logits.clip(-80, 80)))
+        logits -= logits.max(axis=0)
+        true = logits[self._classes, self._index]
         np.exp(logits, out=logits)
-        sums = logits.sum(axis=1)
-        loss = float((np.log(sums.astype(np.float64)) - true).sum())
-        logits /= sums[:, None]
+        sums = logits.sum(axis=0)
+        loss = float(((np.log(sums) - true) * weight).sum(dtype=np.float64))
+        logits /= sums
         return loss, logits
 
-    def residuals(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities less the truth, in place."""
-        if self.outputs == 1:
-            probabilities[:, 0] -= self.classes
-        else:
-            probabilities[self._index, self.classes] -= 1
-        return probabilities
 
-
-def _fit(objective: _Objective, axes: _Axes, c: float, start: Solution | None, progress: Progress) -> Solution:
-    from scipy.optimize import minimize
-
-    count, dimensions = objective.rows.shape
-    outputs = objective.outputs
-    begun = start or Solution(np.zeros((dimensions, outputs)), np.zeros(outputs))
-    _, first = objective.probabilities(begun.weights, begun.intercept)
-    curvature = np.maximum((first * (1 - first)).mean(axis=0, dtype=np.float64), 1e-4)
-    scale = 1 / np.sqrt(count * axes.variances[:, None] * curvature + 1 / c)
-    free = 1 / np.sqrt(count * curvature)
-    turned = axes.vectors.T.astype(np.float64) @ begun.weights / scale
-    size = dimensions * outputs
-    last = [np.inf, 0.0]
-
-    def weights(point: NDArray[np.float64]) -> NDArray[np.float32]:
-        turned = scale * point[:size].reshape(dimensions, outputs)
-        found: NDArray[np.float32] = axes.vectors @ turned.astype(np.float32)
-        return found
-
-    def value(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        progress.check()
-        coordinates = scale * point[:size].reshape(dimensions, outputs)
-        loss, probabilities = objective.probabilities(weights(point), free * point[size:])
-        residuals = objective.residuals(probabilities)
-        gradient = (axes.vectors.T @ (objective.rows.T @ residuals)).astype(np.float64) + coordinates / c
-        slope = np.concatenate([(scale * gradient).ravel(), free * residuals.sum(axis=0, dtype=np.float64)])
-        last[:] = [float(slope @ slope) / 2, loss + float((coordinates**2).sum()) / (2 * c)]
-        return last[1], slope
-
-    def near(_: Any) -> None:
-        if last[0] < ENOUGH * last[1]:
-            raise StopIteration
-
-    found = minimize(
-        value, np.concatenate([turned.ravel(), begun.intercept / free]), jac=True, method="L-BFGS-B", callback=near,
-        options={"maxiter": ITERATIONS, "maxcor": 10, "gtol": 0, "ftol": 1e-12})
-    return Solution(weights(found.x).astype(np.float64), free * found.x[size:])
+def _classes(logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(outputs, n) → (n,)"""
+    found: NDArray[np.int64] = (logits[0] > 0).astype(np.int64) if len(logits) == 1 else logits.argmax(axis=0)
+    return found

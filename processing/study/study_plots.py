@@ -172,10 +172,8 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         if not chosen or np.log2(chosen[-1][0] / point[0]) >= 0.95:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
-        first = size == points[0][0]  # on its left is the axis
-        axes.annotate(text, (size, score), xytext=(6, -9) if first else (-4, 6), textcoords="offset "
-                                                                                            "points", fontsize=7.5,
-                      color=INK, ha="left" if first else "right")
+        axes.annotate(text, (size, score), xytext=(1, 4), textcoords="offset points", fontsize=7.5, color=INK, ha="left",
+                      va="bottom", rotation=40, rotation_mode="anchor")
 
 
 def _bytes_axis(axes: Axes) -> None:
