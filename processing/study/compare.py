@@ -216,7 +216,7 @@ def _prepared(data: Labelled, request: CompareRequest, progress: Progress) -> St
 
 
 def _training_rows(study: Study) -> int:
-    return min(len(fold.train) for split in study.splits.values() for fold in split.folds)
+    return min(split.fewest for split in study.splits.values())
 
 
 def _measure(
@@ -246,7 +246,7 @@ def _measure(
             done += 1
             progress.report(done / steps, f"{data.model}: {recipe}, {kind} split")
             if isinstance(found, InputError):
-                note = f"{recipe} is left out: {found.message}"
+                note = f"the recipe {recipe} is left out: {found.message}"
                 if note not in study.notes:
                     study.notes.append(note)
                     progress.warn(f"{data.model}: {note}")

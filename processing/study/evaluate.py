@@ -69,7 +69,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a recipe; ``baseline`` is float32 on the same split (None: this is it). Raises InputError where the
     recipe cannot be fitted on these rows, and Cancelled."""
-    quantiser = Recipe("", 0, recipe.quantiser)
+    quantiser, near = Recipe("", 0, recipe.quantiser), min(RECALL_K, split.fewest)
     parts, stored, balance = [], None, None
     for number, fold in enumerate(split.folds):
         space = spaces.of(number, recipe)
@@ -80,7 +80,7 @@ def evaluate(
             stored = storage(codes)
             balance = bit_balance(codes, codec.dimensions) if codec.is_binary else None
         progress.check()
-        parts.append(_test(data, fold, space, codec, codes, progress))
+        parts.append(_test(data, fold, space, codec, codes, near, progress))
     assert stored is not None
     neighbours = np.concatenate([part.neighbours for part in parts])
     decoded = [part.decoded for part in parts if part.decoded is not None]
@@ -111,7 +111,7 @@ def evaluate_dates(data: Labelled, split: Split, recipe: Recipe, seed: int, prog
             stored = storage(np.concatenate([first, second], axis=1))
         progress.check()
         change = codec.decode(second) - codec.decode(first)
-        parts.append(_told_apart(data, fold, change, change, progress))
+        parts.append(_told_apart(data, fold, change, change, min(RECALL_K, split.fewest), progress))
     assert stored is not None
     neighbours = np.concatenate([part.neighbours for part in parts])
     return Evaluation(
@@ -122,25 +122,30 @@ def evaluate_dates(data: Labelled, split: Split, recipe: Recipe, seed: int, prog
 
 
 def _test(
-    data: Labelled, fold: Fold, space: Space, codec: Codec, codes: NDArray[np.uint8], progress: Progress
+    data: Labelled, fold: Fold, space: Space, codec: Codec, codes: NDArray[np.uint8], near: int, progress: Progress
 ) -> _Tested:
     decoded = codec.decode(codes)
     progress.check()
-    found = _told_apart(data, fold, space.coordinates(decoded), decoded, progress)
+    found = _told_apart(data, fold, space.coordinates(decoded), decoded, near, progress)
     if not codec.is_binary:
         return found
-    nearest = by_hamming(codes[fold.test], codes[fold.train], min(RECALL_K, len(fold.train)), progress)
+    nearest = by_hamming(codes[fold.test], codes[fold.train], near, progress)
     return _Tested(vote(nearest[:, :K], data.classes[fold.train], len(data.names)), found.probe, found.c,
                    fold.train[nearest], found.knn, found.regressed)
 
 
 def _told_apart(
-    data: Labelled, fold: Fold, vectors: NDArray[np.float32], reduced: NDArray[np.float32], progress: Progress
+    data: Labelled,
+    fold: Fold,
+    vectors: NDArray[np.float32],
+    reduced: NDArray[np.float32],
+    near: int,
+    progress: Progress,
 ) -> _Tested:
-    """Neighbours by cosine on ``vectors``, and the linear models on ``reduced``, in which they are the same and
+    """The ``near`` nearest by cosine on ``vectors``, and the linear models on ``reduced``, in which they are the same and
     faster."""
     classes = data.classes[fold.train]
-    nearest = by_cosine(vectors[fold.test], vectors[fold.train], min(RECALL_K, len(fold.train)), progress)
+    nearest = by_cosine(vectors[fold.test], vectors[fold.train], near, progress)
     probe = linear_probe(reduced[fold.train], classes, fold.inner, reduced[fold.test], progress)
     regressed = None
     if data.values is not None:

@@ -62,7 +62,7 @@ def gathered(
     usable: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in parts])
     lost = len(usable) - int(usable.sum())
     if lost:
-        notes.append(f"{lost} of {len(usable)} rows were left out: a number in them is missing or not finite")
+        notes.append(f"{lost:,} of {len(usable):,} rows left out: a number in them is missing or not finite")
     names = tuple(sorted(set(texts[usable].tolist())))
     if usable.sum() < LEAST_ROWS:
         raise InputError(f"{path} has {int(usable.sum())} labelled embeddings that can be used, at least {LEAST_ROWS} "
@@ -87,7 +87,7 @@ def only(texts: NDArray[Any], most: int, seed: int, notes: list[str]) -> NDArray
     labelled = np.flatnonzero(texts != "")
     nameless = len(texts) - len(labelled)
     if nameless:
-        notes.append(f"{nameless} of {len(texts)} rows have no class")
+        notes.append(f"{nameless:,} of {len(texts):,} rows without a class left out")
     if len(labelled) > most:
         notes.append(f"{most:,} of {len(labelled):,} labelled rows are used, drawn at random")
         labelled = np.sort(np.random.default_rng(seed).choice(labelled, most, replace=False))
@@ -99,6 +99,11 @@ def require_memory(path: str, rows: int, dimensions: int) -> None:
     if rows * dimensions * 4 > MOST_BYTES:
         raise InputError(f"{rows:,} embeddings of {dimensions} numbers from {path} take more than 1 GB. Use at most "
                          f"{MOST_BYTES // (4 * dimensions):,} rows.")
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number and the words for one or for several."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def number(value: Any) -> float:

@@ -18,7 +18,7 @@ from ..grids.features import class_text, crs_of, listed, moved, open_layer, read
 from ..grids.grid import Grid
 from ..grids.reader import RasterReader
 from ..progress import Progress
-from .labelled import Labelled, gathered, number, only, require_memory
+from .labelled import Labelled, counted, gathered, number, only, require_memory
 
 SIDE, BLOCK_BYTES = 256, 64 * 2**20
 """Pixels a side that are read at once, fewer where there are so many bands that they would take more bytes."""
@@ -56,7 +56,8 @@ def read_points(
     if ROLE in columns and class_field != ROLE:
         held_back = np.array([class_text(role).lower() == VALIDATE for role in columns[ROLE]], bool)
         if held_back.any():
-            notes.append(f"{int(held_back.sum())} labels are for validation and were left out")
+            held = counted(int(held_back.sum()), "label is", "labels are")
+            notes.append(f"{held} for validation and left out")
             texts[held_back] = ""
     shapes = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
     kinds = shapely.get_type_id(shapes)
@@ -90,14 +91,15 @@ def read_pixels(
     together = len(found) > 1 and common.sum() >= fewest / 2
     labelled = []
     for one in found:
-        rows, second, notes = one.rows, one.after, list(one.notes)
+        kept = common if together else np.isfinite(one.rows).all(axis=1)
+        notes = list(one.notes)
         if together:
-            rows = rows.copy()
-            rows[~common] = np.nan
             notes.append(f"all {len(found)} rasters are compared on the {int(common.sum())} points that each has data "
                          "at")
         labelled.append(gathered(
-            one.model, one.path, one.product, points.texts, rows, second, one.xy, points.values, notes))
+            one.model, one.path, one.product, points.texts[kept], one.rows[kept],
+            None if one.after is None else one.after[kept], None if one.xy is None else one.xy[kept],
+            None if points.values is None else points.values[kept], notes))
     return labelled
 
 
@@ -134,7 +136,8 @@ def _vectors(
         raise LabelError(f"None of the {len(xy)} labels lies on {source.path} ({grid.describe()}). Are they of "
                          "another place, or is their CRS wrong?")
     if not inside.all():
-        notes.append(f"{int((~inside).sum())} labels lie outside {Path(source.path).name}")
+        outside = counted(int((~inside).sum()), "label lies", "labels lie")
+        notes.append(f"{outside} outside {Path(source.path).name}")
     inside[np.flatnonzero(inside)] = _once(rows[inside] * grid.width + columns[inside], points.texts[inside], notes)
     stored = _read(source, grid, rows, columns, inside, progress)
     codes = stored[inside]
@@ -145,8 +148,8 @@ def _vectors(
         raise LabelError(f"No label lies on data of {source.path}: all {len(codes)} pixels under labels are nodata.")
     lost = int((~held).sum())
     if lost:
-        notes.append(f"{lost} labelled {'pixel has' if lost == 1 else 'pixels have'} no data in "
-                     f"{Path(source.path).name}")
+        empty = counted(lost, "labelled pixel has", "labelled pixels have")
+        notes.append(f"{empty} no data in {Path(source.path).name}")
     mapping = mapping_of(source, asked, codes[held])
     notes.append(f"{Path(source.path).name}: value mapping {mapping.kind} ({mapping.reason})")
     vectors = np.full((len(xy), source.bands), np.nan, np.float32)
@@ -165,8 +168,8 @@ def _once(position: NDArray[np.int64], texts: NDArray[Any], notes: list[str]) ->
     kept[first[low == high]] = True
     lost = len(kept) - int(kept.sum())
     if lost:
-        notes.append(f"{lost} labels share a pixel with another: those that agree count once, those that do not are "
-                     "left out")
+        notes.append(f"{counted(lost, 'label shares its', 'labels share their')} pixel with another: those that agree "
+                     "count once, those that do not are left out")
     return kept
 
 

@@ -38,6 +38,11 @@ class Split:
         """The rows that are tested, fold by fold."""
         return np.concatenate([fold.test for fold in self.folds])
 
+    @property
+    def fewest(self) -> int:
+        """The rows that train where the fewest do."""
+        return min(len(fold.train) for fold in self.folds)
+
 
 def random_split(classes: NDArray[np.int64], names: tuple[str, ...], seed: int) -> Split | str:
     """Stratified folds of single rows, or why there are none."""

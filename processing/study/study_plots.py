@@ -95,6 +95,9 @@ def f1_drops(study: Study, kind: str) -> str:
                     axes.text(column, row, f"{change:+.0f}" if abs(change) >= 0.5 else "0", ha="center", va="center",
                               fontsize=8, color="white" if abs(change) > 0.6 * largest else INK)
     bar = drawn.colorbar(picture, ax=panels, shrink=0.7, pad=0.02)
+    if bar.solids is not None:
+        bar.solids.set_rasterized(False)  # colours as shapes: a page holds no pictures
+        bar.solids.set_edgecolor("face")
     bar.set_label("change of F1, points")
     bar.outline.set_visible(False)
     return svg(drawn, f"Change of F1 by class and recipe, {study.data.model}, {kind} split")
@@ -172,8 +175,8 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         if not chosen or np.log2(chosen[-1][0] / point[0]) >= 0.95:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
-        axes.annotate(text, (size, score), xytext=(1, 4), textcoords="offset points", fontsize=7.5, color=INK, ha="left",
-                      va="bottom", rotation=40, rotation_mode="anchor")
+        axes.annotate(text, (size, score), xytext=(1, 4), textcoords="offset points", fontsize=7.5, color=INK,
+                      ha="left", va="bottom", rotation=40, rotation_mode="anchor")
 
 
 def _bytes_axis(axes: Axes) -> None:

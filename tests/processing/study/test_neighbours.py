@@ -85,5 +85,7 @@ def test_recall_on_real_vectors_is_what_was_measured_before(shared_data: Path) -
         codec = Recipe.parse(text).fit(rows, 0)
         codes = codec.encode(rows)
         decoded = codec.decode(codes)
-        near = by_hamming(codes, codes, 11, Progress()) if codec.is_binary else by_cosine(decoded, decoded, 11, Progress())
+        near = by_cosine(decoded, decoded, 11, Progress())
+        if codec.is_binary:
+            near = by_hamming(codes, codes, 11, Progress())
         assert recall(others(near), wanted).mean() == pytest.approx(figure, abs=0.012), text
