@@ -142,7 +142,7 @@ def _told_apart(
     near: int,
     progress: Progress,
 ) -> _Tested:
-    """The ``near`` nearest by cosine on ``vectors``, and the linear models on ``reduced``, in which they are the same and
+    """The ``near`` nearest by cosine on ``vectors``, and the linear models on ``reduced``: there they are the same, and
     faster."""
     classes = data.classes[fold.train]
     nearest = by_cosine(vectors[fold.test], vectors[fold.train], near, progress)
