@@ -63,6 +63,8 @@ OPERATIONS: dict[str, Operation] = {
     "suggestpoints": Operation("classification.suggestpoints", "suggest_points", "SuggestRequest"),
     "applyclassifier": Operation("classification.apply", "apply_classifier", "ApplyRequest"),
     "estimateapply": Operation("classification.estimate", "estimate_apply", "EstimateRequest"),
+    "compressembeddings": Operation("compression.compress", "compress_embeddings", "CompressRequest"),
+    "decompressembeddings": Operation("compression.compress", "decompress_embeddings", "DecompressRequest"),
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }

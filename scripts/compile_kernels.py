@@ -47,6 +47,9 @@ def main() -> None:
         tiles, model = folder / "tiles.tif", folder / "model.json"
         made = run("createsampledata", folder=folder / "data", size=SIZE, years=[2020, 2024])
         pictures = {"picture": folder / "picture.tif", "coverage": folder / "coverage.tif"}
+        for recipe in ("int8", "turbo4", "pq-16x8", "binary-zero"):
+            run("compressembeddings", input=str(made["embeddings"][0]), output=folder / "codes.tif", recipe=recipe)
+            run("decompressembeddings", input=str(folder / "codes.tif"), output=folder / "vectors.tif")
         run("changemagnitude", inputs=made["embeddings"], output=folder / "magnitude.tif")
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)

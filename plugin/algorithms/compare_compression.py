@@ -69,7 +69,7 @@ class CompareCompression(BitscapeAlgorithm):
         self.add(QgsProcessingParameterNumber("BLOCK_SIZE", tr("Side of blocks for the spatial split (CRS units; 0: "
                                                                "chosen)"),
                                               number.Double, 0.0, minValue=0))
-        self.add(QgsProcessingParameterString("EMBEDDING_COLUMN", tr("Column of the embeddings in "
+        self.add(QgsProcessingParameterString("COLUMN", tr("Column of the embeddings in "
                                                                      "tables"), optional=True),
                  tr("Without it: embedding, embeddings, vector, or the only column of lists of "
                     "numbers."), advanced=True)
@@ -118,7 +118,7 @@ class CompareCompression(BitscapeAlgorithm):
             "recipes": self.parameterAsString(parameters, "RECIPES", context),
             "loss": self.parameterAsDouble(parameters, "LOSS", context),
             "block_size": self.parameterAsDouble(parameters, "BLOCK_SIZE", context),
-            "embedding_column": self.parameterAsString(parameters, "EMBEDDING_COLUMN", context),
+            "embedding_column": self.parameterAsString(parameters, "COLUMN", context),
             "after_column": self.parameterAsString(parameters, "AFTER_COLUMN", context),
             "mapping": dated_rasters.MAPPINGS[self.parameterAsEnum(parameters, "MAPPING", context)],
             "max_rows": self.parameterAsInt(parameters, "MAX_ROWS", context),

@@ -13,13 +13,15 @@ from .apply_classifier import ApplyClassifier
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .compare_compression import CompareCompression
+from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
+from .decompress_embeddings import DecompressEmbeddings
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ChangeMagnitude,
-    CompareCompression,
+    CompressEmbeddings, DecompressEmbeddings, CompareCompression,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

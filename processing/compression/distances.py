@@ -28,9 +28,8 @@ def hamming(queries: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.
 def asymmetric(queries: ArrayLike, codec: Codec, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Euclidean distances of vectors (q, d) float32, not quantised, to what codes (n, bytes) stand for: (q, n).
 
-    Measured in the dimensions that the reduction left. Product quantisation: sums over tables of the query's distances to
-    all centroids (Jégou, Douze and Schmid, 2011). Other methods decode their scales or side means block by block; signs
-    lose only on one side then.
+    Measured in the dimensions that the reduction left. Product quantisation: sums over tables of the query's distances
+    to all centroids (Jégou, Douze and Schmid, 2011). Other methods decode their steps or side means block by block.
     """
     reduced = codec.reduce(queries)
     if isinstance(codec.quantiser, Product):

@@ -1,8 +1,8 @@
 """Rows times a fixed square or wide matrix, block by block, in float32: what rotating vectors costs.
 
 Where the processor has AVX-512, a kernel of our own multiplies tiles of 12 rows × 32 columns that stay in its
-registers; elsewhere numpy's BLAS does it. (OpenBLAS chooses its kernels by the processor's name: one that it does not know yet
-gets those for narrower registers, at half the speed.) Sums are rounded in another order, nothing else differs.
+registers; elsewhere numpy's BLAS does it. (OpenBLAS chooses its kernels by the processor's name: one that it does not
+know yet gets those for narrower registers, at half the speed.) Sums are rounded in another order, nothing else differs.
 """
 
 from __future__ import annotations

@@ -56,8 +56,9 @@ class Recipe:
         if (reduction is None and before not in ("", "none")) or (plus and not before) or _method(quantiser) is None:
             raise InputError(
                 f"“{text[:100]}” is not a recipe. A recipe is a quantiser (float32, float16, int8, int4, int3, int2, "
-                "ternary, binary-zero, binary-median, binary-mean, binary-fitted, itq, pq-MxB, turbo8, turbo4, turbo3, turbo2), "
-                "or a reduction (pca-K, svd-K, random-K, select-K), a plus and a quantiser, such as pca-64+int8.")
+                "ternary, binary-zero, binary-median, binary-mean, binary-fitted, itq, pq-MxB, turbo8, turbo4, turbo3, "
+                "turbo2), or a reduction (pca-K, svd-K, random-K, select-K), a plus and a quantiser, such as "
+                "pca-64+int8.")
         return Recipe(reduction[1], int(reduction[2]), quantiser) if reduction else Recipe("", 0, quantiser)
 
     def __str__(self) -> str:
@@ -203,14 +204,14 @@ class Codec:
         return found
 
 
-def preset(name: Preset, dimensions: int) -> Recipe:
-    """The recipe of a preset for vectors of so many dimensions.
+def preset(name: Preset, dimensions: int, number_bytes: int = 4) -> Recipe:
+    """The recipe of a preset for vectors of so many dimensions, stored in ``number_bytes`` bytes each.
 
-    automatic: int8 up to 128 dimensions, where a byte each is little; turbo4 above. pca64 is int8 of all dimensions
-    where there are no more than 64.
+    automatic: int8 up to 128 dimensions, where a byte each is little; turbo4 above, and where it is a byte already.
+    pca64 is int8 of all dimensions where there are no more than 64.
     """
     if name == "automatic":
-        name = "int8" if dimensions <= 128 else "turbo4"
+        name = "int8" if dimensions <= 128 and number_bytes > 1 else "turbo4"
     if name == "pca64":
         return Recipe("pca", 64, "int8") if dimensions > 64 else Recipe("", 0, "int8")
     return Recipe("", 0, "binary-zero" if name == "binary" else name)

@@ -199,6 +199,10 @@ def _analysis_of_variance(rows: Rows, labels: Labels) -> NDArray[np.float64]:
 
     if len(np.unique(labels)) < 2:
         raise InputError("Selecting dimensions by labels needs at least two classes; there is one.")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found, _ = f_classif(rows.astype(np.float64), labels)
-    return np.asarray(np.nan_to_num(found, nan=-1.0))
+    worth = np.full(rows.shape[1], -1.0)
+    varying = np.ptp(rows, axis=0) > 0
+    if varying.any():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found, _ = f_classif(rows[:, varying].astype(np.float64), labels)
+        worth[varying] = np.nan_to_num(found, nan=-1.0)
+    return worth

@@ -26,7 +26,7 @@ WORDS = 1 << 64
 STEP_BYTES = 64 * 2**20
 """Written or averaged at once: keeps memory flat, and a cancelled run from waiting."""
 BLOCK = 512
-"""Tile side of every raster we write, and the rows of a row band."""
+"""Tile side of the rasters we write, and the rows of a row band."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Layout:
     classes, and for embeddings as a product stores them.
 
     ``plain_overviews`` leaves the overviews uncompressed: worth it where the base hardly compresses, since GDAL would
-    compress them at its slowest usual level, and reading them is what panning a map waits for.
+    compress them at its slowest usual level, and reading them is what panning a map waits for. ``alpha``: the last band
+    says where there is data (255) and where not (0), for bands in which every number means something.
     """
 
     count: int
@@ -47,14 +48,24 @@ class Layout:
     colors: Mapping[int, tuple[int, int, int, int]] | None = None
     rgb: bool = False
     plain_overviews: bool = False
+    alpha: bool = False
+
+    @property
+    def block(self) -> int:
+        """Side of the tiles: 512, or less where pixels have so many bytes that a tile would take more than one step."""
+        side = BLOCK
+        while side > 64 and self.count * np.dtype(self.dtype).itemsize * side**2 > STEP_BYTES:
+            side //= 2
+        return side
 
 
 class RasterWriter:
     """A tiled GeoTIFF (ZSTD, band-interleaved, 512 blocks) on ``grid``; use as a context manager.
 
-    ``write`` takes row bands of 512 rows from top to bottom (the last may be shorter). Leaving the context without an
-    error builds overviews: averages of valid pixels, rounded half to even at each level. Raises OutputError where GDAL
-    could not write, also where it would only have logged it.
+    ``write`` takes row bands of 512 rows from top to bottom (the last may be shorter); ``write_part`` takes pieces of
+    them, where whole row bands would be too large. Leaving the context without an error builds overviews: averages of
+    valid pixels, rounded half to even at each level. Raises OutputError where GDAL could not write, also where it would
+    only have logged it.
     """
 
     def __init__(self, path: str | Path, grid: Grid, layout: Layout, progress: Progress, threads: int = 1) -> None:
@@ -63,6 +74,7 @@ class RasterWriter:
         self._threads = threads
         self._dataset: Any = None
         self._rows = 0
+        self._written = 0
         self._sum = 0
 
     def __enter__(self) -> Self:
@@ -82,8 +94,8 @@ class RasterWriter:
                 transform=grid.transform,
                 nodata=layout.nodata,
                 tiled=True,
-                blockxsize=BLOCK,
-                blockysize=BLOCK,
+                blockxsize=layout.block,
+                blockysize=layout.block,
                 interleave="band",
                 compress="zstd",
                 zstd_level=1,
@@ -101,6 +113,8 @@ class RasterWriter:
                 self._dataset.write_colormap(1, dict(layout.colors))
             if layout.rgb:
                 self._dataset.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
+            if layout.alpha:
+                self._dataset.colorinterp = [*self._dataset.colorinterp[:-1], ColorInterp.alpha]
             factors = [2**level for level in range(1, 16) if max(grid.width, grid.height) > 256 * 2 ** (level - 1)]
             if factors:
                 self._dataset.build_overviews(factors, Resampling.nearest)
@@ -110,13 +124,18 @@ class RasterWriter:
     def write(self, rows: NDArray[Any]) -> None:
         """Write the next row band: (count, a multiple of 512 unless it is the last, width)."""
         columns = self._columns(rows.shape[1])
-        with errors_raised(self.path):
-            for left in range(0, self.grid.width, columns):
-                self._progress.check()
-                part = rows[:, :, left : left + columns]
-                self._dataset.write(part, window=Window(left, self._rows, part.shape[2], part.shape[1]))
+        for left in range(0, self.grid.width, columns):
+            self.write_part(rows[:, :, left : left + columns], self._rows, left)
         self._rows += rows.shape[1]
-        self._sum += _sum(rows, self.grid.width)
+
+    def write_part(self, part: NDArray[Any], top: int, left: int) -> None:
+        """Write pixels (count, rows, columns) whose corner lies on that of a tile; they end on a tile's edge or the
+        raster's. Each pixel is written once."""
+        self._progress.check()
+        with errors_raised(self.path):
+            self._dataset.write(part, window=Window(left, top, part.shape[2], part.shape[1]))
+        self._written += part.shape[1] * part.shape[2]
+        self._sum += _sum(part, self.grid.width)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,8 +144,8 @@ class RasterWriter:
             with suppress(rasterio.errors.RasterioError, OSError):
                 self._dataset.close()
             return
-        if self._rows != self.grid.height:
-            raise AssertionError(f"{self._rows} of {self.grid.height} rows were written")
+        if self._written != self.grid.width * self.grid.height:
+            raise AssertionError(f"{self._written} of {self.grid.width * self.grid.height} pixels were written")
         with errors_raised(self.path):
             self._dataset.close()
             for level in range(self._levels):
@@ -142,10 +161,11 @@ class RasterWriter:
             rasterio.open(self.path, "r+", overview_level=level, num_threads=self._threads) as target,
             open_executor(1) as ahead,
         ):
-            columns = self._columns(4 * BLOCK)
+            block = self.layout.block
+            columns = self._columns(4 * block)
             places = [
-                Window(left, top, min(columns, target.width - left), min(BLOCK, target.height - top))
-                for top in range(0, target.height, BLOCK)
+                Window(left, top, min(columns, target.width - left), min(block, target.height - top))
+                for top in range(0, target.height, block)
                 for left in range(0, target.width, columns)
             ]
 
@@ -166,7 +186,7 @@ class RasterWriter:
     def _columns(self, rows: int) -> int:
         """Columns, whole blocks, whose pixels of that many rows stay within the budget of one step."""
         column = self.layout.count * np.dtype(self.layout.dtype).itemsize * rows
-        return max(1, STEP_BYTES // (column * BLOCK)) * BLOCK
+        return max(1, STEP_BYTES // (column * self.layout.block)) * self.layout.block
 
     def _verify(self) -> None:
         """Read the last level back: GDAL does not say when a disk fills up while it closes a file."""

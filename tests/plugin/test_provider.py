@@ -43,8 +43,12 @@ PARAMETERS = {
     ],
     "comparecompression": [
         "INPUT", "AFTER", "LABELS", "TABLES", "CLASS_FIELD", "VALUE_FIELD", "RECIPES", "LOSS", "BLOCK_SIZE",
-        "EMBEDDING_COLUMN", "AFTER_COLUMN", "MAPPING", "MAX_ROWS", "SEED", "REPORT", "TABLE",
+        "COLUMN", "AFTER_COLUMN", "MAPPING", "MAX_ROWS", "SEED", "REPORT", "TABLE",
     ],
+    "compressembeddings": [
+        "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
+    ],
+    "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 
 

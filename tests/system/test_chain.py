@@ -14,7 +14,7 @@ from bitscape.tests.system.rasters import Placement, pixels
 from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
-              "changemagnitude", "comparecompression")
+              "changemagnitude", "compressembeddings", "decompressembeddings", "comparecompression")
 
 
 def ask(qgis: Qgis, *words: str) -> str:

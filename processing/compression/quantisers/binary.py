@@ -21,8 +21,8 @@ class Binary(Quantiser):
     """Bit 1 iff x > threshold, dimension 0 in bit 7 of byte 0. Value: the mean of the training rows on that side.
 
     Thresholds, per dimension: zero · the training rows' median · their mean · ``fitted``: Otsu's, the cut whose two
-    means leave the least squared error (Otsu, 1979; the best quantiser of one bit). A side without training rows has the
-    threshold itself as its value. ``thresholds``, ``below`` and ``above`` are (d,) float32.
+    means leave the least squared error (Otsu, 1979; the best quantiser of one bit). A side without training rows has
+    the threshold itself as its value. ``thresholds``, ``below`` and ``above`` are (d,) float32.
     """
 
     PATTERN = "binary-(zero|median|mean|fitted)"

@@ -29,8 +29,8 @@ class Quantiser(ABC):
     """Whether the Hamming distance of codes means something."""
     dimensions: int
 
-    @classmethod
-    def check(cls, options: Options, dimensions: int) -> None:  # noqa: B027 (most can always be had)
+    @classmethod  # noqa: B027 (most methods can always be had)
+    def check(cls, options: Options, dimensions: int) -> None:
         """Raise ValueError, in words, where the method cannot be had for so many dimensions."""
 
     @classmethod
