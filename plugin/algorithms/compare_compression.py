@@ -69,8 +69,8 @@ class CompareCompression(BitscapeAlgorithm):
         self.add(QgsProcessingParameterNumber("BLOCK_SIZE", tr("Side of blocks for the spatial split (CRS units; 0: "
                                                                "chosen)"),
                                               number.Double, 0.0, minValue=0))
-        self.add(QgsProcessingParameterString("COLUMN", tr("Column of the embeddings in tables"), optional=True),
-                 tr("Without it: embedding, embeddings, vector, or the only column of lists of numbers."), advanced=True)
+        self.add(QgsProcessingParameterString("COLUMN", tr("Column of embeddings in tables"), optional=True),
+                 tr("Without it: embedding, embeddings, vector, or the only column of lists."), advanced=True)
         self.add(QgsProcessingParameterString("AFTER_COLUMN", tr("Column of the second date in tables"), optional=True),
                  advanced=True)
         dated_rasters.add_mapping(self)

@@ -3,7 +3,6 @@ line."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from .. import provenance
+from ..compression.matmul import TILE_ROWS
 from ..compression.recipe import Recipe
 from ..embeddings.mapping import Mapping
 from ..errors import InputError
@@ -31,14 +31,14 @@ from .labelled import Labelled
 from .pixels import read_pixels, read_points
 from .probe import GRID
 from .spaces import Spaces
-from .splits import INNER_FOLDS, Split, random_split, spatial_split
+from .splits import INNER_FOLDS, Fold, Split, random_split, spatial_split
 from .table import read_table
 
 DATES_WITH = ("int8", "int4", "int2", "binary-median")
 """Recipes of whole vectors by which storing both dates is compared with storing their difference."""
 MOST_ROWS = 20_000
-EVALUATIONS = 12
-"""Of the objective for one fit of the probe, about: for the estimate of the time."""
+STEPS = 12
+"""Of one fit of the probe, about: for the estimate of the time."""
 
 
 class CompareRequest(Request):
@@ -274,16 +274,8 @@ def _say_cost(
     speed = _multiplications_a_second()
     seconds = 0.0
     for study, grid in zip(studies, grids, strict=True):
-        rows, dimensions = study.data.vectors.shape
         for split in study.splits.values():
-            for recipe in grid:
-                found = re.search(r"-(\d+)\+", str(recipe))
-                inner = min(int(found[1]) if found else dimensions, dimensions)
-                for fold in split.folds:
-                    train, test = len(fold.train), len(fold.test)
-                    fits = len(GRID) * INNER_FOLDS + 1
-                    probe = fits * EVALUATIONS * 2 * train * inner * len(study.data.names) + train * inner**2
-                    seconds += (train * test * dimensions + 3 * train * dimensions * inner + 4 * probe) / speed
+            seconds += sum(_seconds(study, fold, recipe, speed) for recipe in grid for fold in split.folds)
     seconds /= min(request.threads or cores(), cores())
     for study, grid in zip(studies, grids, strict=True):
         rows, dimensions = study.data.vectors.shape
@@ -291,6 +283,17 @@ def _say_cost(
         progress.info(f"{study.data.model}: {len(grid)} recipes on {rows:,} rows of {dimensions} dimensions and "
                       f"{len(study.data.names)} classes, {kinds} split")
     progress.info(f"This takes about {_duration(seconds)} here. Fewer recipes or rows take less.")
+
+
+def _seconds(study: Study, fold: Fold, recipe: Recipe, speed: float) -> float:
+    """About how long a recipe takes on one fold: products of matrices at ``speed``, and what steps cost besides."""
+    dimensions, train, test = study.data.vectors.shape[1], len(fold.train), len(fold.test)
+    inner = int(recipe.kept or dimensions)
+    outputs = 1 if len(study.data.names) == 2 else len(study.data.names)
+    tiles = -(-outputs // TILE_ROWS) * TILE_ROWS
+    steps = (len(GRID) * INNER_FOLDS + 1) * STEPS
+    probe = steps * (2e-4 + 1e-8 * train * outputs + 2 * train * inner * tiles / speed)
+    return float(0.03 + probe + train * (test * inner + 3 * dimensions * inner + 2 * inner**2) / speed)
 
 
 def _multiplications_a_second() -> float:

@@ -30,7 +30,7 @@ HEAT_ROWS, HEAT_COLUMNS = 40, 30
 
 def accuracy_by_bytes(studies: Sequence[Study], kind: str) -> str:
     """Accuracy of kNN and of the probe against bytes, with the Pareto front of each input."""
-    drawn, (left, right) = figure(2, width=9.6, height=4.3)
+    drawn, (left, right) = figure(2, width=9.6, height=4.6)
     for axes, measured, title in ((left, "knn", "kNN (k = 5)"), (right, "probe", "Linear probe")):
         axes.set_title(title, loc="left")
         for number, study in enumerate(studies):
@@ -45,7 +45,8 @@ def accuracy_by_bytes(studies: Sequence[Study], kind: str) -> str:
         axes.set_ylabel("accuracy on rows held out, %")
         if len(studies) == 1:  # room for names
             low, high = axes.get_ylim()
-            axes.set_ylim(low, high + 0.35 * (high - low))
+            axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 100])
+            axes.set_ylim(low, high + 0.3 * (high - low))
     _legend(left, right)
     return svg(drawn, f"Accuracy against bytes per embedding, {kind} split")
 
@@ -59,7 +60,7 @@ def recall_by_bytes(studies: Sequence[Study], kind: str) -> str:
         _points(axes, compared, scores, None if len(studies) == 1 else COLOURS[number % len(COLOURS)], study.data.model)
     _bytes_axis(axes)
     axes.set_ylabel("recall@10, %")
-    axes.set_ylim(0, 125 if len(studies) == 1 else 104)
+    axes.set_ylim(0, 130 if len(studies) == 1 else 104)
     axes.set_yticks(range(0, 101, 20))
     _legend(axes)
     return svg(drawn, f"Recall at 10 against bytes per embedding, {kind} split")
@@ -175,8 +176,8 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         if not chosen or np.log2(chosen[-1][0] / point[0]) >= 0.95:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
-        axes.annotate(text, (size, score), xytext=(1, 4), textcoords="offset points", fontsize=7.5, color=INK,
-                      ha="left", va="bottom", rotation=40, rotation_mode="anchor")
+        axes.annotate(text, (size, score), xytext=(0, 6), textcoords="offset points", fontsize=7.5, color=INK,
+                      ha="center", va="bottom", rotation=90)
 
 
 def _bytes_axis(axes: Axes) -> None:
