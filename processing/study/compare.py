@@ -104,7 +104,7 @@ class Study:
     dates: dict[str, list[Compared]] = field(default_factory=dict)
     balances: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     recommendation: Recommendation | None = None
-    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def advice(self) -> Recommendation:
@@ -194,24 +194,26 @@ def _prepared(data: Labelled, request: CompareRequest, progress: Progress) -> St
     random = random_split(data.classes, data.names, request.seed)
     if isinstance(random, str):
         raise InputError(f"{data.path} cannot be split into rows that train and rows that test: {random}.")
-    splits, notes = {"random": random}, list(data.notes)
+    splits, warnings = {"random": random}, []
     if data.xy is None:
-        notes.append("there is no spatial split: the table has no geometry and no coordinates")
+        warnings.append("there is no spatial split: the table has no geometry and no coordinates")
     else:
         spatial = spatial_split(data.classes, data.names, data.xy, request.block_size, request.seed)
         if isinstance(spatial, str):
-            notes.append(f"there is no spatial split: {spatial}")
+            warnings.append(f"there is no spatial split: {spatial}")
         else:
             splits["spatial"] = spatial
     constant = int((np.ptp(data.vectors, axis=0) == 0).sum())
     if constant:
-        notes.append(f"{constant} of {data.vectors.shape[1]} dimensions are the same number in every row")
-    for note in notes:
+        warnings.append(f"{constant} of {data.vectors.shape[1]} dimensions are the same number in every row")
+    for note in data.notes:
         progress.info(f"{data.model}: {note}")
+    for warning in warnings:
+        progress.warn(f"{data.model}: {warning}")
     vectors = data.vectors
     return Study(
         data=data, splits=splits, dimension=intrinsic(vectors, request.seed, progress),
-        variance=cumulative_variance(vectors), notes=notes,
+        variance=cumulative_variance(vectors), warnings=warnings,
         date_variance=None if data.after is None else cumulative_variance(data.rows))
 
 
@@ -247,8 +249,8 @@ def _measure(
             progress.report(done / steps, f"{data.model}: {recipe}, {kind} split")
             if isinstance(found, InputError):
                 note = f"the recipe {recipe} is left out: {found.message}"
-                if note not in study.notes:
-                    study.notes.append(note)
+                if note not in study.warnings:
+                    study.warnings.append(note)
                     progress.warn(f"{data.model}: {note}")
                 continue
             study.compared[kind].append(compare(data, split, found, baseline, seed))
@@ -264,7 +266,7 @@ def _measure(
             progress.report(done / steps)
             study.dates[kind].append(compare(data, split, found_pair, baseline, seed))
     if request.recipes and all(len(found) == 1 for found in study.compared.values()) and len(grid) > 1:
-        raise InputError(f"None of the recipes can be used for {data.path}. {study.notes[-1]}")
+        raise InputError(f"None of the recipes can be used for {data.path}. {study.warnings[-1]}")
 
 
 def _say_cost(

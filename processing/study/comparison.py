@@ -136,10 +136,16 @@ def _closest(smaller: Sequence[Compared]) -> str:
             "points. More labels narrow the intervals.")
 
 
+def signed(points: float) -> str:
+    """A change in points with its sign, to a tenth."""
+    return f"{points:+.1f}".replace("-", "−") if abs(points) >= 0.05 else "0.0"
+
+
 def _told(one: Agreement) -> str:
     if one.change.value == 0 and one.test.lost == one.test.won == 0:
         return "predicts the same"
-    word = "loses" if one.change.value < 0 else "gains"
-    p = f"p = {one.test.p:.2f}" if one.test.p >= 0.01 else "p < .01"
-    return (f"{word} {abs(100 * one.change.value):.1f} points ({100 * one.change.low:+.1f} to "
-            f"{100 * one.change.high:+.1f}; McNemar {p})")
+    points = 100 * one.change.value
+    word = f"loses {-points:.1f} points" if points <= -0.05 else f"gains {points:.1f} points" if points >= 0.05 else (
+        "keeps its accuracy")
+    p = f"p = {one.test.p:.2f}" if one.test.p >= 0.01 else "p < 0.01"
+    return f"{word} ({signed(100 * one.change.low)} to {signed(100 * one.change.high)}; McNemar {p})"

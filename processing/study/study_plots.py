@@ -177,7 +177,8 @@ def _name(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
             chosen.append(point)
     for size, score, text in chosen[:NAMED]:
         axes.annotate(text, (size, score), xytext=(0, 6), textcoords="offset points", fontsize=7.5, color=INK,
-                      ha="center", va="bottom", rotation=90)
+                      ha="center", va="bottom", rotation=90,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
 
 
 def _bytes_axis(axes: Axes) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..reports.page import Page, Part, Plot, Section, Table, Text, Warnings, write_page
-from .comparison import Agreement, Compared
+from .comparison import Agreement, Compared, signed
 from .evaluate import BASELINE
 from .probe import GRID
 from .splits import FOLDS, INNER_FOLDS
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
 FEW_BLOCKS = 20
+SPACE = "\u00a0"
+"""That does not break: a figure and its interval stay on one line."""
 
 
 def report_page(studies: Sequence[Study], points: float, record: dict[str, Any], path: Path) -> None:
@@ -28,8 +30,8 @@ def report_page(studies: Sequence[Study], points: float, record: dict[str, Any],
     chosen = next(one for one in first.compared[first.decisive] if one.recipe == first.advice.recipe)
     size = first.compared[first.decisive][0].storage.size
     facts = [("Recommended", chosen.recipe), ("Bytes per embedding", f"{chosen.storage.size} of {size}"),
-             (f"kNN accuracy, {first.decisive} split", _points(chosen.knn)),
-             (f"Probe accuracy, {first.decisive} split", _points(chosen.probe))]
+             (f"kNN accuracy, {first.decisive} split", f"{_accuracy_text(chosen.knn, chosen.recipe)} %"),
+             (f"Probe accuracy, {first.decisive} split", f"{_accuracy_text(chosen.probe, chosen.recipe)} %")]
     names = ", ".join(one.data.model for one in studies)
     sections = [
         _advice(studies, points), *_accuracy(studies), _retrieval(studies), *_change(studies), *_regression(studies),
@@ -61,7 +63,7 @@ def _advice(studies: Sequence[Study], points: float) -> Section:
     lines = []
     for study in studies:
         lead = f"{study.data.model}: " if len(studies) > 1 else ""
-        lines += [f"{lead}{note[0].upper()}{note[1:]}." for note in study.notes]
+        lines += [f"{lead}{warning[0].upper()}{warning[1:]}." for warning in study.warnings]
         for kind, split in study.splits.items():
             blocks = len(np.unique(split.blocks[split.tested]))
             if kind == "spatial" and blocks < FEW_BLOCKS:
@@ -84,35 +86,46 @@ def _accuracy(studies: Sequence[Study]) -> list[Section]:
             f"{kind.capitalize()} split. The line is the Pareto front: no recipe of at most as many bytes does "
             "better. Thin upright lines are 95 % intervals of the change against float32.")))
     for study in studies:
-        splits = [kind for kind in ("random", "spatial") if kind in study.splits]
-        head = ["Recipe", "Bytes"]
-        for kind in splits:
-            head += [f"kNN, {kind}", "change", "p", f"probe, {kind}", "change", "p"]
-        rows = []
-        found = {kind: {one.recipe: one for one in study.compared[kind]} for kind in splits}
-        for one in study.compared[splits[0]]:
-            cells = [one.recipe, f"{one.storage.size:,}"]
-            for kind in splits:
-                here = found[kind].get(one.recipe)
-                for part in (here.knn, here.probe) if here else ():
-                    base = one.recipe == BASELINE
-                    cells += [f"{100 * part.accuracy:.1f}", "" if base else _change_text(part),
-                              "" if base else _p(part.test.p)]
-                cells += [""] * (0 if here else 6)
-            rows.append(cells)
-        parts.append(Table(head, rows, (
-            f"{study.data.model}: accuracy in %, its change against float32 in points with its 95 % bootstrap "
-            "interval (whole blocks are drawn on the spatial split), and p of McNemar's exact test, which takes rows "
-            "as independent: on the spatial split believe the interval. No correction for the number of recipes is "
-            "made.")))
-        scores = [[one.recipe, *(f"{100 * value:.1f}" for kind in splits for value in (
-            found[kind][one.recipe].knn.macro_f1, found[kind][one.recipe].probe.macro_f1))]
-            for one in study.compared[splits[0]] if all(one.recipe in found[kind] for kind in splits)]
-        parts.append(Table(["Recipe", *(f"{what}, {kind}" for kind in splits for what in ("kNN macro F1", "probe "
-                                                                                                          "macro F1"))],
-                           scores, f"{study.data.model}: the mean of the classes' F1, %."))
+        parts += [_side_by_side(study), *(_details(study, kind) for kind in study.splits)]
         parts += _reconstructed(study)
     return [Section("Classification", parts)]
+
+
+def _side_by_side(study: Study) -> Table:
+    """Accuracy and its change of every recipe on every split."""
+    head = ["Recipe", "Bytes", *(f"{what}, {kind}" for what in ("kNN", "Probe") for kind in study.splits)]
+    found = {kind: {one.recipe: one for one in study.compared[kind]} for kind in study.splits}
+    rows = []
+    for one in study.compared[study.decisive]:
+        cells = [one.recipe, f"{one.storage.size:,}"]
+        for measured in ("knn", "probe"):
+            for kind in study.splits:
+                here = found[kind].get(one.recipe)
+                cells.append(_accuracy_text(getattr(here, measured), one.recipe) if here else "–")
+        rows.append(cells)
+    return Table(head, rows, (
+        f"{study.data.model}: accuracy, %, and its change against float32, points. Random folds have neighbours of "
+        "each tested row among the training rows, and so flatter; folds of whole blocks say what to expect in new "
+        "places."
+        if len(study.splits) > 1 else f"{study.data.model}: accuracy, %, and its change against float32, points."))
+
+
+def _details(study: Study, kind: str) -> Table:
+    """Intervals, p and macro F1 on one split."""
+    rows = []
+    for one in study.compared[kind]:
+        cells = [one.recipe]
+        for part in (one.knn, one.probe):
+            base = one.recipe == BASELINE
+            cells += ["–" if base else _change_text(part), "–" if base else _p(part.test.p),
+                      f"{100 * part.macro_f1:.1f}"]
+        rows.append(cells)
+    blocks = ", of whole blocks" if kind == "spatial" else ""
+    independent = " McNemar's test takes rows as independent: believe the interval." if kind == "spatial" else ""
+    return Table(["Recipe", "kNN change", "p", "macro F1", "Probe change", "p", "macro F1"], rows, (
+        f"{study.data.model}, {kind} split: change of accuracy against float32, points, with its 95 % bootstrap "
+        f"interval{blocks}; p of McNemar's exact test; the mean of the classes' F1, %. No correction for the number "
+        f"of recipes is made.{independent}"))
 
 
 def _reconstructed(study: Study) -> list[Part]:
@@ -158,7 +171,7 @@ def _change(studies: Sequence[Study]) -> list[Section]:
 
 
 def _both(one: Compared) -> list[str]:
-    return [f"{100 * part.accuracy:.1f} ({100 * part.change.value:+.1f})" for part in (one.knn, one.probe)]
+    return [_accuracy_text(part, one.recipe) for part in (one.knn, one.probe)]
 
 
 def _regression(studies: Sequence[Study]) -> list[Section]:
@@ -179,8 +192,9 @@ def _regression(studies: Sequence[Study]) -> list[Section]:
                     cells += ["", ""]
                     continue
                 change = here.regression.change
-                cells += [f"{here.regression.r2:.3f}", "" if one.recipe == BASELINE else
-                          f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"]
+                text = f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
+                text = text.replace("-", "−").replace(" ", SPACE)
+                cells += [f"{here.regression.r2:.3f}", "–" if one.recipe == BASELINE else text]
             rows.append(cells)
         if rows:
             parts.append(Table(head, rows, (
@@ -257,6 +271,7 @@ def _method(studies: Sequence[Study]) -> Section:
             of = f"{FOLDS} folds, each row tested once" if len(split.folds) > 1 else f"one fold of {FOLDS} is tested"
             ground = f"whole blocks of {split.block_size:g} CRS units" if split.block_size else "stratified by class"
             lines.append(f"{study.data.model}, {kind} split: {len(split.tested):,} rows tested ({of}, {ground}).")
+        lines += [f"{study.data.model}: {note}." for note in study.data.notes]
     return Section("How it was measured", [Text(" ".join(lines)), Text(
         f"kNN votes among the 5 nearest training rows by cosine on decoded vectors, by Hamming distance on raw bits "
         f"for binary codes. The linear probe is logistic regression on decoded vectors (centred, scaled by one "
@@ -264,12 +279,14 @@ def _method(studies: Sequence[Study]) -> Section:
         "Intervals are percentiles of 10,000 bootstrap samples of rows, or of blocks on the spatial split.")])
 
 
-def _points(one: Agreement) -> str:
-    return f"{100 * one.accuracy:.1f} % ({100 * one.change.value:+.1f})"
+def _accuracy_text(one: Agreement, recipe: str) -> str:
+    change = "" if recipe == BASELINE else f"{SPACE}({signed(100 * one.change.value)})"
+    return f"{100 * one.accuracy:.1f}{change}"
 
 
 def _change_text(one: Agreement) -> str:
-    return f"{100 * one.change.value:+.1f} ({100 * one.change.low:+.1f} to {100 * one.change.high:+.1f})"
+    text = f"{signed(100 * one.change.value)} ({signed(100 * one.change.low)} to {signed(100 * one.change.high)})"
+    return text.replace(" ", SPACE)
 
 
 def _p(value: float) -> str:
