@@ -189,9 +189,13 @@ def _bytes_axis(axes: Axes) -> None:
 
 
 def _legend(axes: Axes, other: Axes | None = None) -> None:
+    from matplotlib.lines import Line2D
+
     beside = other or axes
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
+    if not any(label in once for label, _, _ in FAMILIES):  # colours are inputs: what markers are is said in grey
+        once.update({label: Line2D([], [], color=GREY, marker=marker, ls="") for label, marker, _ in FAMILIES})
     beside.legend(once.values(), once.keys(), fontsize=8.5, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
