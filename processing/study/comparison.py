@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .evaluate import BASELINE, Evaluation
 from .labelled import Labelled
 from .ridge import r_squared
-from .significance import Interval, McNemar, difference_of_means, f1_by_class, mcnemar
+from .significance import Interval, McNemar, adjusted_low, difference_of_means, f1_by_class, mcnemar
 from .splits import Split
 from .storage import Storage
 
@@ -20,7 +20,9 @@ from .storage import Storage
 class Agreement:
     """How well predictions agree with the labels: ``f1`` (classes,), NaN for a class not among the tested;
     ``macro_f1`` their mean; ``change`` of the accuracy against float32, ``f1_drop`` float32's F1 less this one's,
-    ``test`` McNemar's."""
+    ``test`` McNemar's. ``lowest`` is the lower end of the bootstrap's interval or of Bonett and Price's, whichever is
+    lower.
+    """
 
     accuracy: float
     macro_f1: float
@@ -28,6 +30,7 @@ class Agreement:
     change: Interval
     f1_drop: NDArray[np.float64]
     test: McNemar
+    lowest: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def compare(data: Labelled, split: Split, found: Evaluation, baseline: Evaluatio
         right, before = predicted == truth, reference == truth
         f1, f1_before = f1_by_class(truth, predicted, total), f1_by_class(truth, reference, total)
         change = difference_of_means(right.astype(np.float64) - before, blocks, seed)
-        return Agreement(float(right.mean()), float(np.nanmean(f1)), f1, change, f1_before - f1, mcnemar(before, right))
+        test = mcnemar(before, right)
+        lowest = min(change.low, adjusted_low(test, len(truth)))
+        return Agreement(float(right.mean()), float(np.nanmean(f1)), f1, change, f1_before - f1, test, lowest)
 
     regression = None
     if found.regressed is not None and baseline.regressed is not None and data.values is not None:
@@ -91,8 +96,8 @@ def compare(data: Labelled, split: Split, found: Evaluation, baseline: Evaluatio
 
 def recommend(compared: Sequence[Compared], kind: str, points: float) -> Recommendation:
     """The recipe of the fewest bytes whose loss of accuracy, by kNN and by the linear probe, is below ``points``
-    percentage points with 95 % confidence on the split ``kind``; of equal bytes the one that loses less. float32 where
-    none is."""
+    percentage points with 95 % confidence (``lowest``) on the split ``kind``; of equal bytes the one that loses less.
+    float32 where none is."""
     baseline = next(one for one in compared if one.recipe == BASELINE)
     smaller = [one for one in compared if one.storage.size < baseline.storage.size]
     safe = [one for one in smaller if _worst(one) > -points / 100]
@@ -125,7 +130,7 @@ def front(sizes: Sequence[float], scores: Sequence[float]) -> list[int]:
 
 def _worst(one: Compared) -> float:
     """The lower end of the change of accuracy, of kNN or the probe, whichever is lower."""
-    return min(one.knn.change.low, one.probe.change.low)
+    return min(one.knn.lowest, one.probe.lowest)
 
 
 def _closest(smaller: Sequence[Compared]) -> str:

@@ -71,6 +71,7 @@ def _recipe(study: Study, kind: str, task: str, one: Compared) -> Iterator[Row]:
         for figure, value in (
             ("accuracy", found.accuracy), ("macro_f1", found.macro_f1), ("accuracy_change", found.change.value),
             ("accuracy_change_low", found.change.low), ("accuracy_change_high", found.change.high),
+            ("accuracy_change_lowest", found.lowest),
             ("mcnemar_p", found.test.p), ("only_float32_right", float(found.test.lost)),
             ("only_this_right", float(found.test.won)),
         ):

@@ -58,8 +58,9 @@ def _advice(studies: Sequence[Study], points: float) -> Section:
         f"The rule: of all recipes compared, the one of the fewest bytes for which the 95 % intervals of both changes "
         f"of accuracy, by kNN and by the linear probe, exclude a loss of {points:g} percentage "
         f"{'point' if points == 1 else 'points'} – on the spatial split where there is one, since it is closer to "
-        "what happens in places without labels. The choice is made among many recipes on the same rows: check it on "
-        "labels of another area before an archive is rewritten."))
+        "what happens in places without labels. An interval is the bootstrap's or, where that is narrower, Bonett and "
+        "Price's, which keeps a width where no row differs: few labels cannot rule a small loss out. The choice is "
+        "made among many recipes on the same rows: check it on labels of another area before an archive is rewritten."))
     lines = []
     for study in studies:
         lead = f"{study.data.model}: " if len(studies) > 1 else ""

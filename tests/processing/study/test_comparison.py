@@ -21,7 +21,7 @@ def one(recipe: str, size: int, knn: tuple[float, float], probe: tuple[float, fl
     """A recipe whose changes are (value, low)."""
     def agreement(value: float, low: float) -> Agreement:
         return Agreement(0.9 + value, 0.9, np.array([0.9]), Interval(value, low, value + 0.01), np.array([0.0]),
-                         McNemar(3, 2, 0.62))
+                         McNemar(3, 2, 0.62), low)
 
     return Compared(recipe, Storage(size, size, 1, 1), agreement(*knn), agreement(*probe), 1.0, 0.9, None, None, None)
 
@@ -47,6 +47,23 @@ def test_the_loss_that_is_acceptable_decides() -> None:
     none = recommend(GRID, "random", 0.1)
     assert none.recipe == "float32" and "int8 (64 bytes), which may lose 0.4 points" in none.sentence
     assert recommend(GRID[:1], "random", 1).recipe == "float32"
+
+
+@pytest.mark.parametrize(("rows", "recipe"), [(60, "float32"), (600, "int8")])
+def test_few_rows_rule_no_small_loss_out_even_where_nothing_differs(rows: int, recipe: str) -> None:
+    truth = np.arange(rows) % 2
+    data = Labelled("m", "", np.zeros((rows, 2), np.float32), truth, ("a", "b"), Product("x"))
+    split = random_split(truth, data.names, 0)
+    assert not isinstance(split, str)
+
+    def evaluation(name: str, size: int) -> Evaluation:
+        same = truth[split.tested]
+        return Evaluation(name, same, same, [1.0], np.zeros((rows, 2), np.int64), np.ones(rows), Storage(size, 1, 1, 1))
+
+    before = evaluation("float32", 8)
+    compared = [compare(data, split, one, before, 0) for one in (before, evaluation("int8", 2))]
+    assert compared[1].knn.change.low == 0, "the bootstrap alone is sure"
+    assert recommend(compared, "random", 1.0).recipe == recipe
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 30)), min_size=1, max_size=25))
@@ -94,4 +111,5 @@ def test_figures_are_those_of_the_libraries() -> None:
     assert found.regression.r2 == pytest.approx(r2_score(values[tested], after.regressed))
     assert found.regression.change.value == pytest.approx(
         r2_score(values[tested], after.regressed) - r2_score(values[tested], before.regressed))
+    assert found.knn.lowest == pytest.approx(found.knn.change.low, abs=0.01)
     assert found.recall == pytest.approx(after.recall.mean()) and found.c == 10

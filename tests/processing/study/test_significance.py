@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitscape.processing.study.significance import difference_of_means, f1_by_class, mcnemar
+from bitscape.processing.study.significance import (
+    McNemar,
+    adjusted_low,
+    difference_of_means,
+    f1_by_class,
+    mcnemar,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
@@ -19,6 +25,24 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant(lost: int, won: int, agr
     assert (found.lost, found.won) == (lost, won)
     assert found.p == pytest.approx(binomtest(lost, lost + won).pvalue if lost + won else 1)
     assert mcnemar(second, first).p == pytest.approx(found.p)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 500))
+def test_the_adjusted_end_is_bonett_and_prices(lost: int, won: int, agreed: int) -> None:
+    rows = lost + won + agreed + 1
+    p12, p21 = (won + 1) / (rows + 2), (lost + 1) / (rows + 2)
+    error = np.sqrt((p12 + p21 - (p12 - p21) ** 2) / (rows + 2))
+    found = adjusted_low(McNemar(lost, won, 0.5), rows)
+    assert found == pytest.approx(p12 - p21 - 1.959964 * error)
+    assert found < (won - lost) / rows
+
+
+def test_the_adjusted_end_is_near_the_bootstraps_where_there_is_much_to_draw() -> None:
+    rng = np.random.default_rng(0)
+    change = rng.choice([-1.0, 0.0, 1.0], 3000, p=[0.05, 0.92, 0.03])
+    test = McNemar(int((change < 0).sum()), int((change > 0).sum()), 0.5)
+    low = difference_of_means(change, np.arange(3000), 0).low
+    assert adjusted_low(test, 3000) == pytest.approx(low, abs=0.001)
 
 
 def test_the_interval_of_independent_rows_is_the_normal_one() -> None:
