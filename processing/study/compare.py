@@ -37,6 +37,8 @@ from .table import read_table
 DATES_WITH = ("int8", "int4", "int2", "binary-median")
 """Recipes of whole vectors by which storing both dates is compared with storing their difference."""
 MOST_ROWS = 20_000
+MEMORY, COPIES = 4 * 2**30, 8
+"""Bytes for recipes that are measured at once, each of which holds so many copies of the vectors."""
 STEPS = 12
 """Of one fit of the probe, about: for the estimate of the time."""
 
@@ -230,7 +232,7 @@ def _measure(
     pairs = [recipe for recipe in grid if str(recipe) in DATES_WITH] if data.after is not None else []
     steps = len(study.splits) * (len(grid) + len(pairs))
     done = 0
-    ahead = request.threads or cores()
+    ahead = max(1, min(request.threads or cores(), MEMORY // (COPIES * data.rows.nbytes)))
     for kind, split in study.splits.items():
         spaces = Spaces(data, split, grid, seed, progress)
         baseline = evaluate(data, split, grid[0], spaces, None, seed, progress)
