@@ -38,9 +38,9 @@ from .requests import CompressRequest, CompressResult, DecompressRequest, Decomp
 TAG = "BITSCAPE_CODEC"
 COVERAGE = "coverage"
 COVERED = 255
-WINDOW_BYTES = 48 * 2**20
-STEP_FLOATS = 1 << 20
-"""Numbers of vectors that are floats at once."""
+WINDOW_BYTES = 24 * 2**20
+STEP_FLOATS = 1 << 18
+"""Numbers of vectors that are floats at once: 1 MiB, which stay in a cache."""
 Work = Callable[[Window], NDArray[Any]]
 
 
@@ -52,7 +52,7 @@ def compress_raster(request: CompressRequest, progress: Progress) -> CompressRes
     try:
         with open_executor(request.threads, request.scheduler) as executor:
             with progress.stage(0.0, 0.12, "Sampling pixels"):
-                sample, _ = draw_sample(stack, executor, request.seed, progress)
+                sample = draw_sample(stack, executor, request.seed, progress)[0]
             mapping = mapping_of(raster, request.mapping, sample)
             progress.info(f"Value mapping {mapping.kind} ({mapping.reason})")
             source = CodeSource.of(raster.product, raster.date, mapping, _band_names(request.input))
@@ -142,7 +142,7 @@ def decompress_raster(request: DecompressRequest, progress: Progress) -> Decompr
 
 
 def windows(grid: Grid, side: int, source_block: tuple[int, int], pixel: int) -> list[Window]:
-    """Pieces of a raster, whole tiles of ``side``, top to bottom, of some 48 MiB at ``pixel`` bytes a pixel.
+    """Pieces of a raster, whole tiles of ``side``, top to bottom, of some 24 MiB at ``pixel`` bytes a pixel.
 
     Of a source in strips as wide as itself, pieces are wider: for each of them all strips it meets are decoded.
     """
@@ -166,11 +166,15 @@ class _Encode:
     def __call__(self, window: Window) -> NDArray[np.uint8]:
         planes = self.stack.read(window)
         stored = planes.date(0)
-        covered = np.flatnonzero(~planes.missing()[0])
+        covered = ~planes.missing()[0]
         out = np.zeros((self.codec.bytes + 1, stored.shape[1]), np.uint8)
         for part in _steps(covered, self.codec.dimensions):
-            out[:-1, part] = self.codec.encode(self.mapping.apply(stored[:, part]).T).T
-        out[-1, covered] = COVERED
+            values, blank = self.mapping.apply(stored[:, part]), ~covered[part]
+            values[:, blank] = 0
+            codes = self.codec.encode(values.T)
+            codes[blank] = 0
+            out[:-1, part] = codes.T
+        out[-1] = np.where(covered, np.uint8(COVERED), np.uint8(0))
         return out.reshape(-1, window.height, window.width)
 
 
@@ -184,16 +188,22 @@ class _Decode:
 
     def __call__(self, window: Window) -> NDArray[Any]:
         codes = self.reader.read(window).reshape(self.codec.bytes + 1, -1)
-        out = np.full((self.codec.dimensions, codes.shape[1]), np.nan if self.kind == "float32" else NODATA, self.kind)
-        for part in _steps(np.flatnonzero(codes[-1]), self.codec.dimensions):
-            values = self.codec.decode(np.ascontiguousarray(codes[:-1, part].T)).T
-            out[:, part] = values if self.kind == "float32" else quantise(values)
+        blank = np.nan if self.kind == "float32" else NODATA
+        out = np.full((self.codec.dimensions, codes.shape[1]), blank, self.kind)
+        covered = codes[-1] > 0
+        for part in _steps(covered, self.codec.dimensions):
+            values = self.codec.decode(np.ascontiguousarray(codes[:-1, part].T))
+            values[~covered[part]] = np.nan
+            out[:, part] = values.T if self.kind == "float32" else quantise(values).T
         return out.reshape(-1, window.height, window.width)
 
 
-def _steps(pixels: NDArray[np.intp], dimensions: int) -> Iterator[NDArray[np.intp]]:
-    step = max(64, STEP_FLOATS // dimensions)
-    return (pixels[start : start + step] for start in range(0, len(pixels), step))
+def _steps(covered: NDArray[np.bool_], dimensions: int) -> Iterator[slice]:
+    """Runs of pixels that have some with data."""
+    step = max(96, STEP_FLOATS // dimensions)
+    for start in range(0, len(covered), step):
+        if covered[start : start + step].any():
+            yield slice(start, start + step)
 
 
 def _band_names(path: str) -> list[str]:

@@ -38,6 +38,8 @@ FOOTER = b"quantization"
 PROVENANCE = b"bitscape_provenance"
 NAMES = ("embedding", "embeddings", "vector")
 BATCH_BYTES = 16 * 2**20
+BUFFER_BYTES = 2**20
+"""Read at once of each column, so that a row group of any size does not come into memory as a whole."""
 MOST_ROWS = 65_536
 SAMPLED_GROUPS = 12
 """Row groups that the sample is drawn from, evenly spaced."""
@@ -52,7 +54,7 @@ def compress_table(request: CompressRequest, progress: Progress) -> CompressResu
         if name != CODE and CODE in schema.names:
             raise InputError(f"{request.input} has a column {CODE} already, where the codes would go. Rename it first.")
         progress.info(f"{rows:,} rows, vectors in {name} ({schema.field(place).type})")
-        reader = _Vectors(file, request.input, name, place)
+        reader = _Vectors(file, request.input, name)
         with progress.stage(0.0, 0.15, "Sampling rows"):
             stored = reader.sample(sample_size(request.sample), request.seed, progress)
         if stored is None:
@@ -138,16 +140,15 @@ def decompress_table(request: DecompressRequest, progress: Progress) -> Decompre
 
 @dataclass
 class _Vectors:
-    """The vectors of a table, batch by batch; ``width`` is known after the first one."""
+    """The vectors of a table, batch by batch; their ``width`` is known after the first one."""
 
     file: Any
     path: str
     name: str
-    place: int
     width: int = 0
 
     def batches(self) -> Iterator[Any]:
-        """All columns, in batches whose vectors take about 16 MiB."""
+        """All columns, in batches of about 16 MiB."""
         return _batches(self.file, self.path, self._step())
 
     def sample(self, wanted: int, seed: int, progress: Progress) -> NDArray[Any] | None:
@@ -205,17 +206,15 @@ class _Vectors:
                 yield values[random.random(len(values)) < share] if share < 1 else values
 
     def _step(self) -> int:
-        count, size = self.file.metadata.num_rows, 0
-        for group in range(self.file.metadata.num_row_groups):
-            columns = self.file.metadata.row_group(group)
-            size += columns.total_byte_size
-        return int(max(64, min(MOST_ROWS, BATCH_BYTES * count // max(size, 1))))
+        known = self.file.metadata
+        size = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
+        return int(max(64, min(MOST_ROWS, BATCH_BYTES * known.num_rows // max(size, 1))))
 
 
 @contextmanager
 def _open(path: str) -> Iterator[Any]:
     try:
-        file = pq.ParquetFile(path, buffer_size=1 << 20)
+        file = pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}. Check the path.", str(error)) from error
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -174,18 +174,18 @@ class Codec:
         return out
 
     def save(self, path: str | Path) -> None:
-        """Write the codec's file (see ``codec_file``)."""
+        """Write the codec's file (see ``codec_file``); in a folder it is ``codec.json``."""
         CodecRecord(
             recipe=str(self.recipe), dimensions=self.dimensions, bytes=self.bytes, binary=self.is_binary,
             seed=self.seed, training_rows=self.training_rows, facts=self.quantiser.facts(),
             arrays={name: ArrayRecord.of(array) for name, array in self._arrays().items()},
             about=self.about, software=f"Bitscape {bitscape_version()}", fingerprint=self.fingerprint,
-        ).save(Path(path))
+        ).save(_file(path))
 
     @staticmethod
     def load(path: str | Path) -> Codec:
-        """Read a codec's file. Raises InputError that says what is wrong with it."""
-        record = CodecRecord.load(Path(path))
+        """Read a codec's file, or that of a folder. Raises InputError that says what is wrong with it."""
+        record = CodecRecord.load(_file(path))
         try:
             codec = _restored(record)
         except (ValueError, InputError) as error:
@@ -237,6 +237,11 @@ def ALL(dimensions: int) -> list[str]:  # noqa: N802
     ]
     learned = [f"pca-{kept}+itq" for kept in (256, 128, 64, 32, 16, 8) if kept < dimensions]
     return [*alone, *reduced, *learned]
+
+
+def _file(path: str | Path) -> Path:
+    place = Path(path)
+    return place / "codec.json" if place.is_dir() else place
 
 
 def _method(text: str) -> tuple[type[Quantiser], Options] | None:

@@ -145,7 +145,8 @@ class RasterWriter:
                 self._dataset.close()
             return
         if self._written != self.grid.width * self.grid.height:
-            raise AssertionError(f"{self._written} of {self.grid.width * self.grid.height} pixels were written")
+            raise AssertionError(
+                f"{self._written // self.grid.width} of {self.grid.height} rows were written, or as many pixels")
         with errors_raised(self.path):
             self._dataset.close()
             for level in range(self._levels):

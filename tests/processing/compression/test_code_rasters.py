@@ -191,7 +191,7 @@ def test_pieces_cover_the_raster_once_and_stay_small(block, pixel):
         for place in windows(grid, side, block, pixel):
             seen[place.row_off : place.row_off + place.height, place.col_off : place.col_off + place.width] += 1
             assert place.row_off % side == place.col_off % side == 0
-            assert place.width * place.height * pixel <= max(4 * 48 * 2**20, side * side * pixel)
+            assert place.width * place.height * pixel <= max(4 * 24 * 2**20, side * side * pixel)
         assert (seen == 1).all()
 
 

@@ -129,6 +129,20 @@ def test_large_tables_go_through_in_batches(tmp_path, monkeypatch):
     assert b"".join(made.read()["code"].to_pylist()) == codec.encode(rows).tobytes()
 
 
+def test_a_row_group_of_any_size_does_not_come_into_memory_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("bitscape.processing.compression.code_table.BATCH_BYTES", 1 << 20)
+    rows = vectors(60_000, 256)
+    pq.write_table(table(rows, pa.list_(pa.float32(), 256)), tmp_path / "in.parquet", row_group_size=60_000)
+    before, most = pa.total_allocated_bytes(), [0]
+    progress = Progress(lambda fraction, message: most.append(pa.total_allocated_bytes() - before))
+    run("compress", tmp_path / "in.parquet", tmp_path / "codes.parquet", progress, recipe="int4", sample=500)
+    assert 1e6 < max(most) < 15e6 < rows.nbytes / 4
+    before, most[:] = pa.total_allocated_bytes(), [0]
+    progress = Progress(lambda fraction, message: most.append(pa.total_allocated_bytes() - before))
+    run("decompress", tmp_path / "codes.parquet", tmp_path / "back.parquet", progress)
+    assert max(most) < 15e6
+
+
 def test_the_sample_comes_from_all_over_the_table(tmp_path):
     rows = vectors(4000, 4) + np.arange(4000, dtype=np.float32)[:, None]
     pq.write_table(table(rows), tmp_path / "in.parquet", row_group_size=100)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
+from bitscape.processing.compression import matmul
 from bitscape.processing.compression.matmul import BLOCK_ROWS, FixedMatrix
 from bitscape.processing.compression.packing import first_not_finite, pack, pack_above, row_bytes, unpack
 from hypothesis import example, given, settings
@@ -56,12 +59,14 @@ def test_the_first_row_that_is_not_finite_is_found():
 @settings(max_examples=30, deadline=None)
 @given(
     rows=st.sampled_from([0, 1, 11, 12, 13, BLOCK_ROWS, 2 * BLOCK_ROWS + 5]), depth=st.integers(1, 70),
-    columns=st.integers(1, 70), seed=st.integers(0, 2**32 - 1),
+    columns=st.integers(1, 70), wide=st.booleans(), seed=st.integers(0, 2**32 - 1),
 )
-def test_products_equal_float64(rows, depth, columns, seed):
+def test_products_equal_float64(rows, depth, columns, wide, seed):
+    """By our own kernel, where the processor has what it needs, and by BLAS."""
     random = np.random.default_rng(seed)
     values = random.standard_normal((rows, depth), dtype=np.float32)
     matrix = random.standard_normal((depth, columns), dtype=np.float32)
     wanted = values.astype(np.float64) @ matrix
     bound = 1e-6 * (np.abs(values.astype(np.float64)) @ np.abs(matrix)) * np.sqrt(depth) + 1e-30
-    assert (np.abs(FixedMatrix(matrix).product(values) - wanted) <= bound).all()
+    with mock.patch.object(matmul, "WIDE", wide and matmul.WIDE):
+        assert (np.abs(FixedMatrix(matrix).product(values) - wanted) <= bound).all()

@@ -87,6 +87,8 @@ def test_a_saved_codec_is_the_same_codec(text, tmp_path):
     np.testing.assert_array_equal(again.encode(ROWS), codes)
     np.testing.assert_array_equal(again.decode(codes), codec.decode(codes))
     assert Recipe.parse(text).fit(ROWS, seed=4).fingerprint == codec.fingerprint, "same seed, same codec"
+    codec.save(tmp_path)
+    assert Codec.load(tmp_path).fingerprint == Codec.load(tmp_path / "codec.json").fingerprint == codec.fingerprint
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(codec)).encode(ROWS), codes)
 
 
