@@ -23,8 +23,11 @@ PLACES = (("centroid_lon", "centroid_lat"), ("centre_lon", "centre_lat"), ("lon"
 WIDEST = 1 << 16
 """Numbers in one embedding, at most."""
 GROUP_BYTES = 4 * 2**30
-"""Uncompressed bytes of a column in one row group, at most: so much is unpacked at once."""
-BATCH = 4096
+"""Uncompressed bytes of a column in one row group, at most."""
+BATCH, SCALARS = 1024, 16_384
+"""Rows of vectors, and of single values, that are in memory at once."""
+BUFFER_BYTES = 2**20
+"""Read at once of each column, so that a row group of any size does not come into memory as a whole."""
 CODES = 10_000
 """Rows by which the value mapping is told."""
 
@@ -73,7 +76,10 @@ def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise InputError(f"There is no file {path}. Check the path.")
     try:
-        with pq.ParquetFile(path, thrift_string_size_limit=1 << 26, thrift_container_size_limit=1 << 22) as file:
+        with pq.ParquetFile(
+            path, buffer_size=BUFFER_BYTES, pre_buffer=False, thrift_string_size_limit=1 << 26,
+            thrift_container_size_limit=1 << 22,
+        ) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as a Parquet table; it may be damaged or of another format.",
@@ -130,7 +136,7 @@ def _scalars(path: Path, file: Any, name: str, progress: Progress) -> list[Any]:
     if _is_list(file.schema_arrow.field(name).type):
         raise InputError(f"{path}: the column {name} holds lists, not one value a row.")
     found: list[Any] = []
-    for batch in file.iter_batches(BATCH * 4, columns=[name]):
+    for batch in file.iter_batches(SCALARS, columns=[name]):
         progress.check()
         found += batch.column(0).to_pylist()
     return found
