@@ -12,7 +12,9 @@ FOLDS, INNER_FOLDS = 5, 3
 ALL_FOLDS = 6_000
 """Up to so many rows every fold is tested in turn; of more rows the first fold is enough."""
 SIDES = (4, 8, 16, 32, 64)
-"""Blocks that are tried: the longer side of the extent, divided by these; the largest possible is taken."""
+"""Blocks that are tried: the longer side of the extent, divided by these."""
+FEW_BLOCKS, FINEST_SIDE = 20, 16
+"""With fewer tested blocks intervals rest on few places; but blocks are not made finer than this for their number."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Split:
     def tested(self) -> NDArray[np.int64]:
         """The rows that are tested, fold by fold."""
         return np.concatenate([fold.test for fold in self.folds])
+
+    @property
+    def tested_blocks(self) -> int:
+        """How many blocks the tested rows lie in."""
+        return len(np.unique(self.blocks[self.tested]))
 
     @property
     def fewest(self) -> int:
@@ -64,33 +71,51 @@ def spatial_split(
 ) -> Split | str:
     """Folds of whole square blocks, or why there are none; ``xy`` (rows, 2) in CRS units.
 
-    ``block_size`` 0: the largest of a quarter, an eighth … a 64th of the longer side of the rows' extent with which
-    every fold has rows to test, and every class in what trains. Where classes lie decides, never how well they are
-    predicted.
+    ``block_size`` 0: the largest of a quarter, an eighth and a sixteenth of the longer side of the rows' extent with
+    which every fold has rows to test, every class is in what trains, and at least 20 blocks are tested; where none is,
+    the largest that is possible, down to a 64th. Where classes lie decides, never how well they are predicted.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     extent = float(np.ptp(xy, axis=0).max())
     if not extent > 0:
         return "all rows lie at one place"
+    found: list[Split] = []
     for size in [block_size] if block_size > 0 else [extent / side for side in SIDES]:
         cells = np.floor((xy - xy.min(axis=0)) / size).astype(np.int64)
+        cells = np.minimum(cells, max(0, int(np.ceil(extent / size - 1e-9)) - 1))  # the last block holds its far side
         _, blocks = np.unique(cells, axis=0, return_inverse=True)
         blocks = blocks.ravel()
-        if blocks.max() + 1 < FOLDS:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of rare classes, which are looked at here
-            try:
-                splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-                parts = list(splitter.split(classes, classes, blocks))
-            except ValueError:
-                continue
-        if all(len(test) and len(np.unique(classes[train])) == len(names) for train, test in parts):
-            return Split("spatial", _folds(parts, classes, blocks, seed), blocks, float(size))
+        parts = _by_blocks(classes, blocks, seed)
+        if parts:
+            split = Split("spatial", _folds(parts, classes, blocks, seed), blocks, float(size))
+            many = split.tested_blocks >= FEW_BLOCKS and size >= extent / FINEST_SIDE
+            if many or block_size > 0:
+                return split
+            found.append(split)
+    if found:
+        return found[0]
     size = block_size if block_size > 0 else extent / SIDES[-1]
     return (f"blocks of {size:.6g} CRS units cannot be shared out among {FOLDS} folds so that each leaves every class "
             "in what trains")
+
+
+def _by_blocks(
+    classes: NDArray[np.int64], blocks: NDArray[np.int64], seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows that train and rows that are tested, of each fold; none where some fold would not train every class."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if blocks.max() + 1 < FOLDS:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rare classes, which are looked at here
+        try:
+            splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+            parts = list(splitter.split(classes, classes, blocks))
+        except ValueError:
+            return []
+    total = len(np.unique(classes))
+    whole = all(len(test) and len(np.unique(classes[train])) == total for train, test in parts)
+    return parts if whole else []
 
 
 def _folds(

@@ -12,14 +12,13 @@ from ..reports.page import Page, Part, Plot, Section, Table, Text, Warnings, wri
 from .comparison import Agreement, Compared, signed
 from .evaluate import BASELINE
 from .probe import GRID
-from .splits import FOLDS, INNER_FOLDS
+from .splits import FEW_BLOCKS, FOLDS, INNER_FOLDS
 from .study_plots import accuracy_by_bytes, bit_balances, f1_drops, recall_by_bytes, sharpest, variances
 
 if TYPE_CHECKING:
     from .compare import Study
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
-FEW_BLOCKS = 20
 SPACE = "\u00a0"
 """That does not break: a figure and its interval stay on one line."""
 
@@ -66,7 +65,7 @@ def _advice(studies: Sequence[Study], points: float) -> Section:
         lead = f"{study.data.model}: " if len(studies) > 1 else ""
         lines += [f"{lead}{warning[0].upper()}{warning[1:]}." for warning in study.warnings]
         for kind, split in study.splits.items():
-            blocks = len(np.unique(split.blocks[split.tested]))
+            blocks = split.tested_blocks
             if kind == "spatial" and blocks < FEW_BLOCKS:
                 lines.append(f"{lead}The spatial split has only {blocks} tested blocks: its intervals rest on few "
                              "places.")

@@ -32,16 +32,25 @@ def test_spatial_folds_share_no_block_inside_or_out() -> None:
     classes, xy = scene()
     split = spatial_split(classes, NAMES, xy, 0, 1)
     assert not isinstance(split, str)
-    assert split.block_size == pytest.approx(np.ptp(xy, axis=0).max() / 4), "the largest block that is possible"
+    assert split.block_size == pytest.approx(np.ptp(xy, axis=0).max() / 8), "the largest with at least twenty blocks"
+    assert split.tested_blocks == 64
     assert sorted(split.tested.tolist()) == list(range(600))
-    cells = {tuple(cell) for cell in np.floor((xy - xy.min(axis=0)) / split.block_size).astype(int)}
-    assert len(np.unique(split.blocks)) == len(cells)
     for fold in split.folds:
         assert not set(split.blocks[fold.train]) & set(split.blocks[fold.test])
         assert fold.inner is not None
         for number in range(3):
             inside = split.blocks[fold.train]
             assert not set(inside[fold.inner == number]) & set(inside[fold.inner != number])
+
+
+def test_few_places_are_better_than_tiny_blocks() -> None:
+    """Ten places far apart: more blocks would only cut the places up."""
+    rng = np.random.default_rng(1)
+    places = rng.uniform(0, 1000, (10, 2))
+    xy = places[np.arange(300) % 10] + rng.uniform(0, 1, (300, 2))
+    split = spatial_split(rng.integers(0, 3, 300), NAMES, xy, 0, 1)
+    assert not isinstance(split, str) and split.block_size is not None
+    assert split.tested_blocks <= 12 and split.block_size > 200
 
 
 def test_a_given_block_is_kept_to() -> None:
@@ -56,6 +65,8 @@ def test_of_many_rows_one_fold_is_tested(monkeypatch: pytest.MonkeyPatch) -> Non
     classes, xy = scene()
     for split in (random_split(classes, NAMES, 0), spatial_split(classes, NAMES, xy, 0, 0)):
         assert not isinstance(split, str) and len(split.folds) == 1 and 60 < len(split.tested) < 240
+    spatial = spatial_split(classes, NAMES, xy, 0, 0)
+    assert not isinstance(spatial, str) and spatial.tested_blocks >= 20
 
 
 def test_why_there_is_no_split() -> None:
