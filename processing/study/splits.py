@@ -84,7 +84,7 @@ def spatial_split(
         cells = np.minimum(cells, max(0, int(np.ceil(extent / size - 1e-9)) - 1))  # the last block holds its far side
         _, blocks = np.unique(cells, axis=0, return_inverse=True)
         blocks = blocks.ravel()
-        parts = _by_blocks(classes, blocks, seed)
+        parts = _by_blocks(classes, len(names), blocks, seed)
         if parts:
             split = Split("spatial", _folds(parts, classes, blocks, seed), blocks, float(size))
             many = split.tested_blocks >= FEW_BLOCKS and size >= extent / FINEST_SIDE
@@ -99,7 +99,7 @@ def spatial_split(
 
 
 def _by_blocks(
-    classes: NDArray[np.int64], blocks: NDArray[np.int64], seed: int
+    classes: NDArray[np.int64], total: int, blocks: NDArray[np.int64], seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Rows that train and rows that are tested, of each fold; none where some fold would not train every class."""
     from sklearn.model_selection import StratifiedGroupKFold
@@ -113,7 +113,6 @@ def _by_blocks(
             parts = list(splitter.split(classes, classes, blocks))
         except ValueError:
             return []
-    total = len(np.unique(classes))
     whole = all(len(test) and len(np.unique(classes[train])) == total for train, test in parts)
     return parts if whole else []
 
