@@ -29,8 +29,8 @@ def report_page(studies: Sequence[Study], points: float, record: dict[str, Any],
     chosen = next(one for one in first.compared[first.decisive] if one.recipe == first.advice.recipe)
     size = first.compared[first.decisive][0].storage.size
     facts = [("Recommended", chosen.recipe), ("Bytes per embedding", f"{chosen.storage.size} of {size}"),
-             (f"kNN accuracy, {first.decisive} split", f"{_accuracy_text(chosen.knn, chosen.recipe)} %"),
-             (f"Probe accuracy, {first.decisive} split", f"{_accuracy_text(chosen.probe, chosen.recipe)} %")]
+             (f"kNN accuracy, {first.decisive} split", _accuracy_text(chosen.knn, chosen.recipe, f"{SPACE}%")),
+             (f"Probe accuracy, {first.decisive} split", _accuracy_text(chosen.probe, chosen.recipe, f"{SPACE}%"))]
     names = ", ".join(one.data.model for one in studies)
     sections = [
         _advice(studies, points), *_accuracy(studies), _retrieval(studies), *_change(studies), *_regression(studies),
@@ -279,9 +279,9 @@ def _method(studies: Sequence[Study]) -> Section:
         "Intervals are percentiles of 10,000 bootstrap samples of rows, or of blocks on the spatial split.")])
 
 
-def _accuracy_text(one: Agreement, recipe: str) -> str:
+def _accuracy_text(one: Agreement, recipe: str, unit: str = "") -> str:
     change = "" if recipe == BASELINE else f"{SPACE}({signed(100 * one.change.value)})"
-    return f"{100 * one.accuracy:.1f}{change}"
+    return f"{100 * one.accuracy:.1f}{unit}{change}"
 
 
 def _change_text(one: Agreement) -> str:
