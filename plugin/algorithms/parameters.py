@@ -62,3 +62,17 @@ class OptionalRasterFiles(RasterFiles):
 
     def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
         return True
+
+
+class OptionalFiles(OptionalRasterFiles):
+    """Several files that are no layers, or none."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description)
+        self.setLayerType(QgsProcessing.SourceType.TypeFile)
+
+    def clone(self) -> OptionalFiles:
+        copy = OptionalFiles(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy

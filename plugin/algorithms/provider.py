@@ -14,6 +14,7 @@ from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
+from .compare_compression import CompareCompression
 from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
 from .decompress_embeddings import DecompressEmbeddings
@@ -23,7 +24,7 @@ from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
-    ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings,
+    ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

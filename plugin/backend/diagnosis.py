@@ -17,9 +17,9 @@ from .environment import ROOT, clean_environment, python_in
 
 OLDEST = (3, 11)
 MODULES = {
-    "numpy": "numpy", "numba": "numba", "rasterio": "rasterio", "pyogrio": "pyogrio", "shapely": "shapely",
-    "scikit-learn": "sklearn", "scipy": "scipy", "pyproj": "pyproj", "matplotlib": "matplotlib", "jinja2": "jinja2",
-    "pydantic": "pydantic",
+    "numpy": "numpy", "numba": "numba", "rasterio": "rasterio", "pyarrow": "pyarrow", "pyogrio": "pyogrio",
+    "shapely": "shapely", "scikit-learn": "sklearn", "scipy": "scipy", "pyproj": "pyproj", "matplotlib": "matplotlib",
+    "jinja2": "jinja2", "pydantic": "pydantic",
 }
 """The packages of requirements/backend.txt and what they are imported as."""
 

@@ -54,6 +54,10 @@ PARAMETERS = {
         "INPUT", "SAMPLE", "CLASS_FIELD", "INTERPRETATIONS", "DESIGN", "STRATA", "REFERENCE", "AOI", "POSITIVE_CLASS",
         "OUTPUT", "TABLE",
     ],
+    "comparecompression": [
+        "INPUT", "AFTER", "LABELS", "TABLES", "CLASS_FIELD", "VALUE_FIELD", "RECIPES", "LOSS", "BLOCK_SIZE",
+        "COLUMN", "AFTER_COLUMN", "MAPPING", "MAX_ROWS", "SEED", "REPORT", "TABLE",
+    ],
     "compressembeddings": [
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],

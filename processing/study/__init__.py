@@ -1,0 +1,1 @@
+"""How far embeddings can be compressed before they stop being useful: measured on one's own labels."""
