@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from .. import provenance
 from ..embeddings.mapping import NODATA, ValueMapping, chosen, detect, quantise
 from ..embeddings.source import ALPHAEARTH, Product
+from ..embeddings.vector_column import NAMES, vector_column
 from ..errors import InputError
 from ..outputs import whole_or_nothing
 from ..progress import Progress
@@ -36,7 +37,6 @@ from .requests import CompressRequest, CompressResult, DecompressRequest, Decomp
 CODE = "code"
 FOOTER = b"quantization"
 PROVENANCE = b"bitscape_provenance"
-NAMES = ("embedding", "embeddings", "vector")
 BATCH_BYTES = 16 * 2**20
 BUFFER_BYTES = 2**20
 """Read at once of each column, so that a row group of any size does not come into memory as a whole."""
@@ -49,8 +49,8 @@ def compress_table(request: CompressRequest, progress: Progress) -> CompressResu
     """Codes of a table of vectors. Raises InputError, OutputError or Cancelled."""
     with _open(request.input) as file:
         schema = file.schema_arrow
-        place = _vector_column(schema, request.column, request.input)
-        name, rows = schema.field(place).name, file.metadata.num_rows
+        name, rows = vector_column(schema, request.column, request.input), file.metadata.num_rows
+        place = schema.get_field_index(name)
         if name != CODE and CODE in schema.names:
             raise InputError(f"{request.input} has a column {CODE} already, where the codes would go. Rename it first.")
         progress.info(f"{rows:,} rows, vectors in {name} ({schema.field(place).type})")
@@ -241,29 +241,6 @@ def _writer(path: Path, schema: Any) -> Iterator[Any]:
     ]
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=flat) as writer:
         yield writer
-
-
-def _vector_column(schema: Any, asked: str, path: str) -> int:
-    """The place of the vectors' column. Raises InputError if there is none, or none of numbers."""
-    lists = [field.name for field in schema if _is_vector(field.type)]
-    names = [asked] if asked else [name for name in NAMES if name in schema.names]
-    for name in names:
-        if schema.names.count(name) != 1:
-            continue
-        if name in lists:
-            return int(schema.get_field_index(name))
-        kind = schema.field(name).type
-        packed = " It may hold codes already." if "uint8" in str(kind) or "binary" in str(kind) else ""
-        raise InputError(f"{path}: the column {name} holds {kind}, not lists of float or int8 numbers.{packed}")
-    wanted = f"no column {asked}" if asked else f"no column {', '.join(NAMES)}"
-    offer = f"Its lists of numbers are {', '.join(lists)}: name one." if lists else "It has no lists of numbers at all."
-    raise InputError(f"{path} has {wanted}. {offer}")
-
-
-def _is_vector(kind: Any) -> bool:
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-        return False
-    return bool(pa.types.is_floating(kind.value_type) or kind.value_type == pa.int8())
 
 
 def _mapping(request: CompressRequest, stored: NDArray[Any]) -> ValueMapping:

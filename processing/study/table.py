@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ..embeddings.mapping import detect
 from ..embeddings.source import ALPHAEARTH, Product
+from ..embeddings.vector_column import vector_column
 from ..errors import InputError
 from ..grids.features import class_text, listed
 from ..progress import Progress
 from .labelled import Labelled, gathered, number, only, require_memory
 
-EMBEDDING_NAMES = ("embedding", "embeddings", "vector")
 PLACES = (("centroid_lon", "centroid_lat"), ("centre_lon", "centre_lat"), ("lon", "lat"), ("longitude", "latitude"),
           ("x", "y"))
 WIDEST = 1 << 16
@@ -39,8 +39,9 @@ def read_table(
     by its name or kind, and none). Raises InputError for a file, column or content that cannot be used."""
     with _opened(path) as file:
         schema = file.schema_arrow
-        named = columns[0] or _embedding_column(path, schema)
-        wanted = [named] + ([columns[1]] if columns[1] else [])
+        wanted = [vector_column(schema, columns[0], path)]
+        if columns[1]:
+            wanted.append(vector_column(schema, columns[1], path))
         for name in wanted:
             _check(path, file, name)
         if class_field not in schema.names:
@@ -86,39 +87,11 @@ def _opened(path: Path) -> Iterator[Any]:
                          str(error)) from error
 
 
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_kind(kind) for is_kind in lists) and (
-        pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
-
-
-def _embedding_column(path: Path, schema: Any) -> str:
-    found = [field.name for field in schema if _is_list(field.type)]
-    for name in EMBEDDING_NAMES:
-        if name in found:
-            return name
-    if len(found) == 1:
-        return str(found[0])
-    what = f"several columns of lists of numbers ({listed(found)})" if found else "no column of lists of numbers"
-    raise InputError(f"{path} has {what}, and none named {' or '.join(EMBEDDING_NAMES)}. Name the column of the "
-                     "embeddings.")
-
-
 def _check(path: Path, file: Any, name: str) -> None:
-    """Raise InputError unless a column holds lists of numbers that mean something and can be unpacked."""
+    """Raise InputError unless the lists of a column can be unpacked."""
     import pyarrow as pa
 
-    schema = file.schema_arrow
-    if name not in schema.names:
-        raise InputError(f"{path} has no column named {name}; there are {listed(schema.names)}.")
-    kind = schema.field(name).type
-    if not _is_list(kind):
-        raise InputError(f"{path}: the column {name} holds {kind}, not lists of numbers.")
-    if kind.value_type == pa.uint8():
-        raise InputError(f"{path}: the column {name} holds uint8: bits that are packed already, or codes without a "
-                         "scale. Choose embeddings that are not compressed yet.")
+    kind = file.schema_arrow.field(name).type
     if pa.types.is_fixed_size_list(kind) and not 0 < kind.list_size <= WIDEST:
         raise InputError(f"{path}: the column {name} holds {kind.list_size} numbers a row; 1 to {WIDEST} are "
                          "understood.")
@@ -133,7 +106,7 @@ def _check(path: Path, file: Any, name: str) -> None:
 
 
 def _scalars(path: Path, file: Any, name: str, progress: Progress) -> list[Any]:
-    if _is_list(file.schema_arrow.field(name).type):
+    if "list" in str(file.schema_arrow.field(name).type):
         raise InputError(f"{path}: the column {name} holds lists, not one value a row.")
     found: list[Any] = []
     for batch in file.iter_batches(SCALARS, columns=[name]):

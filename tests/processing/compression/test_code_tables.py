@@ -177,6 +177,7 @@ def test_what_cannot_be_used_is_told_in_words_and_leaves_nothing(tmp_path):
     made = {
         "uneven": table([*rows[:10], rows[10][:9]]), "nulls": table([None, None]), "bytes": table(
             np.zeros((5, 8), np.uint8), pa.list_(pa.uint8(), 8)), "other": table(rows, name="emb_y"),
+        "two": table(rows, name="emb_x").append_column("emb_y", table(rows, name="emb_y")["emb_y"]),
         "taken": table(rows, code=pa.array(["x"] * 20)), "scalar": table(rows).drop_columns("embedding"),
     }
     for name, content in made.items():
@@ -187,9 +188,9 @@ def test_what_cannot_be_used_is_told_in_words_and_leaves_nothing(tmp_path):
         ("text", {}, "text.parquet is not a Parquet file that can be read"),
         ("uneven", {}, "vector in row 10 has not 10 numbers"),
         ("nulls", {}, "None of the 2 rows"),
-        ("bytes", {}, "embedding holds .*uint8.*may hold codes already"),
-        ("other", {}, r"no column embedding, embeddings, vector\. Its lists of numbers are emb_y: name one"),
-        ("other", {"column": "emb_x"}, "no column emb_x"),
+        ("bytes", {}, "embedding holds .*uint8.*may hold bits that are packed already"),
+        ("two", {}, r"no column embedding, embeddings, vector\. Its lists of numbers are emb_x, emb_y: name one"),
+        ("other", {"column": "emb_z"}, "no column emb_z"),
         ("other", {"column": "id"}, "column id holds string"),
         ("taken", {}, "has a column code already"),
         ("scalar", {}, "no lists of numbers at all"),
@@ -203,7 +204,7 @@ def test_what_cannot_be_used_is_told_in_words_and_leaves_nothing(tmp_path):
         run("compress", whole, out / "codes.tif")
     with pytest.raises(InputError, match="is not a table of codes"):
         run("decompress", whole, out / "back.parquet")
-    run("compress", tmp_path / "other.parquet", tmp_path / "other_codes.parquet", column="emb_y", recipe="int8")
+    run("compress", tmp_path / "other.parquet", tmp_path / "other_codes.parquet", recipe="int8")
     run("compress", whole, out / "codes.parquet", recipe="int4")
     with pytest.raises(InputError, match=r"The codec \(int8, .*is not the one"):
         run("decompress", out / "codes.parquet", out / "back.parquet", codec=tmp_path / "other_codes.codec.json")
