@@ -35,7 +35,7 @@ suite() { # suite NAME: whether tests/NAME has tests
 
 stage "lint" 120 .venv/bin/ruff check .
 stage "types" 300 scripts/check_types.sh
-stage "backend tests" 900 env PYTHONPATH=build/plugins .venv/bin/python -P -m pytest --import-mode=importlib \
+stage "backend tests" 1500 env PYTHONPATH=build/plugins .venv/bin/python -P -m pytest --import-mode=importlib \
     tests/processing --junitxml="$results/processing.xml"
 for name in plugin system; do
     suite "$name" || continue
