@@ -3,19 +3,15 @@ line."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from .. import provenance
-from ..compression.matmul import TILE_ROWS
 from ..compression.recipe import Recipe
 from ..embeddings.mapping import Mapping
 from ..errors import InputError
@@ -23,15 +19,18 @@ from ..executors import cores, in_order, open_executor
 from ..operations import Request, Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
-from .comparison import Compared, Recommendation, compare, recommend
-from .dimension import Dimension, cumulative_variance, intrinsic
+from .comparison import compare, recommend
+from .cost import duration, multiplications_a_second, seconds_of
+from .dimension import cumulative_variance, intrinsic
 from .evaluate import Evaluation, evaluate, evaluate_dates
+from .figures import write_figures
+from .findings import Study
 from .grid import recipes
 from .labelled import Labelled
 from .pixels import read_pixels, read_points
-from .probe import GRID
 from .spaces import Spaces
-from .splits import INNER_FOLDS, Fold, Split, random_split, spatial_split
+from .splits import Split, random_split, spatial_split
+from .study_report import report_page
 from .table import read_table
 
 DATES_WITH = ("int8", "int4", "int2", "binary-median")
@@ -39,8 +38,6 @@ DATES_WITH = ("int8", "int4", "int2", "binary-median")
 MOST_ROWS = 20_000
 MEMORY, COPIES = 4 * 2**30, 8
 """Bytes for recipes that are measured at once, each of which holds so many copies of the vectors."""
-STEPS = 12
-"""Of one fit of the probe, about: for the estimate of the time."""
 
 
 class CompareRequest(Request):
@@ -91,40 +88,8 @@ class CompareResult(Result):
     intrinsic_dimension: float | None
 
 
-@dataclass
-class Study:
-    """Everything that is known of one input. ``compared`` and ``evaluations`` are by split, float32 first; ``dates``
-    are the recipes that store both dates; ``variance`` is of the vectors, ``date_variance`` of the first date where
-    there are two."""
-
-    data: Labelled
-    splits: dict[str, Split]
-    dimension: Dimension
-    variance: NDArray[np.float64]
-    date_variance: NDArray[np.float64] | None
-    compared: dict[str, list[Compared]] = field(default_factory=dict)
-    dates: dict[str, list[Compared]] = field(default_factory=dict)
-    balances: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    recommendation: Recommendation | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def advice(self) -> Recommendation:
-        """The recommendation, once it is made."""
-        assert self.recommendation is not None
-        return self.recommendation
-
-    @property
-    def decisive(self) -> str:
-        """The split that the recommendation rests on."""
-        return "spatial" if "spatial" in self.splits else "random"
-
-
 def compare_compression(request: CompareRequest, progress: Progress) -> CompareResult:
     """Read, measure, recommend, write. Raises InputError, LabelError, OutputError or Cancelled."""
-    from .figures import write_figures
-    from .study_report import report_page
-
     _check(request)
     with progress.stage(0, 0.05, "Reading labelled embeddings"):
         inputs = _read(request, progress)
@@ -275,45 +240,18 @@ def _say_cost(
     studies: Sequence[Study], grids: Sequence[Sequence[Recipe]], request: CompareRequest, progress: Progress
 ) -> None:
     """What will be done, and about how long it takes on this machine, by a short measurement of its speed."""
-    speed = _multiplications_a_second()
+    speed = multiplications_a_second()
     seconds = 0.0
     for study, grid in zip(studies, grids, strict=True):
         for split in study.splits.values():
-            seconds += sum(_seconds(study, fold, recipe, speed) for recipe in grid for fold in split.folds)
+            seconds += sum(seconds_of(study, fold, recipe, speed) for recipe in grid for fold in split.folds)
     seconds /= min(request.threads or cores(), cores())
     for study, grid in zip(studies, grids, strict=True):
         rows, dimensions = study.data.vectors.shape
         kinds = " and ".join(study.splits)
         progress.info(f"{study.data.model}: {len(grid)} recipes on {rows:,} rows of {dimensions} dimensions and "
                       f"{len(study.data.names)} classes, {kinds} split")
-    progress.info(f"This takes about {_duration(seconds)} here. Fewer recipes or rows take less.")
-
-
-def _seconds(study: Study, fold: Fold, recipe: Recipe, speed: float) -> float:
-    """About how long a recipe takes on one fold: products of matrices at ``speed``, and what steps cost besides."""
-    dimensions, train, test = study.data.vectors.shape[1], len(fold.train), len(fold.test)
-    inner = int(recipe.kept or dimensions)
-    outputs = 1 if len(study.data.names) == 2 else len(study.data.names)
-    tiles = -(-outputs // TILE_ROWS) * TILE_ROWS
-    steps = (len(GRID) * INNER_FOLDS + 1) * STEPS
-    probe = steps * (2e-4 + 1e-8 * train * outputs + 2 * train * inner * tiles / speed)
-    return float(0.03 + probe + train * (test * inner + 3 * dimensions * inner + 2 * inner**2) / speed)
-
-
-def _multiplications_a_second() -> float:
-    block = np.ones((512, 512), np.float32)
-    best = np.inf
-    for _ in range(3):
-        start = time.perf_counter()
-        block @ block
-        best = min(best, time.perf_counter() - start)
-    return 512**3 / best
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    progress.info(f"This takes about {duration(seconds)} here. Fewer recipes or rows take less.")
 
 
 def _result(request: CompareRequest, studies: Sequence[Study], grids: Sequence[Sequence[Recipe]]) -> CompareResult:

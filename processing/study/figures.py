@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .comparison import Agreement, Compared
-
-if TYPE_CHECKING:
-    from .compare import Study
+from .findings import Study
 
 HEAD = ("input", "split", "task", "recipe", "bytes", "figure", "item", "value")
 Row = tuple[str, str, str, str, str, str, str, str]

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from ..reports.plots import BLUE, GREY, INK, ORANGE, OTHERS, figure, svg
 from .comparison import Compared, front
 from .evaluate import BASELINE
+from .findings import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from .compare import Study
 
 COLOURS = (BLUE, ORANGE, *OTHERS)
 FAMILIES = (

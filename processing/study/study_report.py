@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..reports.page import Page, Part, Plot, Section, Table, Text, Warnings, write_page
 from .comparison import Agreement, Compared, signed
 from .evaluate import BASELINE
+from .findings import Study
 from .probe import GRID
 from .splits import FEW_BLOCKS, FOLDS, INNER_FOLDS
 from .study_plots import accuracy_by_bytes, bit_balances, f1_drops, recall_by_bytes, sharpest, variances
-
-if TYPE_CHECKING:
-    from .compare import Study
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
 SPACE = "\u00a0"
