@@ -78,14 +78,14 @@ class DesignSample(BitscapeAlgorithm):
         self.add(QgsProcessingParameterNumber("MIN_POINTS", tr("Minimum for rare strata"), integer, 50, minValue=2,
                                               maxValue=MOST), advanced=True)
         self.add(QgsProcessingParameterString("POINTS", tr("Your own numbers of points"), optional=True),
-                 tr("Like change=100, nochange=300."))
+                 tr("Like change=100, nochange=300."), advanced=True)
         self.add(QgsProcessingParameterNumber("MIN_DISTANCE", tr("Minimum distance between points (m on the ground)"),
                                               real, 0, minValue=0),
                  tr("0: none. In clusters it is kept within each."))
         self.add(QgsProcessingParameterNumber("BLOCK_SIZE", tr("Clusters: side of a block (m on the ground; 0 = auto)"),
-                                              real, 0, minValue=0))
+                                              real, 0, minValue=0), advanced=True)
         self.add(QgsProcessingParameterNumber("POINTS_PER_BLOCK", tr("Clusters: points in each"), integer, 10,
-                                              minValue=1, maxValue=1000))
+                                              minValue=1, maxValue=1000), advanced=True)
         self.add(QgsProcessingParameterNumber("CORRELATION", tr("Clusters: expected correlation within a block"), real,
                                               0.1, minValue=0, maxValue=1), advanced=True)
         polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
