@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from rasterio.crs import CRS
 
 from ..errors import LabelError
 from ..grids.area import AreaOfInterest
-from ..grids.features import class_text, crs_of, moved, open_layer, read_columns
+from ..grids.features import class_text, crs_of, listed, moved, open_layer, read_columns
+from ..statistics.origin import VERSION, is_of
 from ..statistics.reference import STRATUM_AREA
 
 ROLE = "role"
@@ -111,6 +113,20 @@ def cut_to(
         raise LabelError(f"The area of interest holds none of the {len(inside)} labels. Draw it larger, label places "
                          "inside it, or leave it out.")
     return cut[inside], inside, said
+
+
+def other_products(path: Path, layer: str, class_field: str, products: Sequence[str]) -> list[str]:
+    """A warning where labels say that they are of another product, or version, than those of the tiles; none where
+    either says nothing. Raises LabelError as ``read_labels`` does."""
+    columns, _ = read_columns(path, open_layer(path, layer, class_field), [VERSION])
+    said = Counter(class_text(value) for value in columns.get(VERSION, ()))
+    strange = {version: count for version, count in said.items() if version and not is_of(version, products)}
+    if not strange or not products:
+        return []
+    count = sum(strange.values())
+    return [f"{count} {'label says that it is' if count == 1 else 'labels say that they are'} of another product or "
+            f"version ({listed(sorted(strange))}) than the tiles ({listed(products)}): what was seen there may not be "
+            "so here"]
 
 
 def _usable(

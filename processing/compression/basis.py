@@ -96,6 +96,11 @@ class Basis(Frozen):
         return self.dates[0] if len(self.dates) == 1 else f"{self.dates[0]}-{self.dates[-1]}"
 
     @property
+    def products(self) -> list[str]:
+        """Products of the sources, each once."""
+        return sorted({source.product for source in self.sources if source.product})
+
+    @property
     def licences(self) -> list[str]:
         """Licences of the sources, each once."""
         return sorted({source.licence for source in self.sources if source.licence})

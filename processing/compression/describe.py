@@ -51,7 +51,7 @@ def describe_tiles(request: DescribeRequest, _progress: Progress) -> Description
         bounds=grid.bounds, transform=tuple(grid.transform)[:6],
         crs=grid.crs.to_wkt(version="WKT2_2019") if grid.crs else "", crs_name=crs_name(grid.crs),
         pixel=min(grid.pixel_size), features=basis.features, dates=tiles.dates, period=tiles.period,
-        products=sorted({source.product for source in basis.sources if source.product}),
+        products=basis.products,
         sources=[source.name for source in basis.sources], fingerprint=tiles.fingerprint,
         explained_variance=basis.explained_variance, licences=basis.licences, attributions=basis.attributions,
     )

@@ -117,11 +117,11 @@ def apply_classifier(request: ApplyRequest, progress: Progress) -> ApplyResult:
                 drawn: Map | NumberMap
                 if isinstance(model, RegressionModel):
                     drawn = draw_numbers(
-                        one, model, score, temporary[score], limits[index], tags(record), request.threads,
+                        one, model, score, temporary[score], limits[index], _tagged(record, one), request.threads,
                         request.scheduler, progress)
                 else:
                     files = [(score, temporary[score]), (chosen, temporary[chosen] if chosen else None)]
-                    drawn = _draw_classes(one, model, files, limits[index], tags(record), request, progress)
+                    drawn = _draw_classes(one, model, files, limits[index], _tagged(record, one), request, progress)
                 if not drawn.pixels:
                     raise InputError(f"The area of interest holds the centre of no pixel of {one.path.name}. Draw it "
                                      "larger.")
@@ -254,6 +254,12 @@ def pixel_area(grid: Grid) -> float | None:
     if grid.crs is None or not grid.crs.is_projected or grid.crs.linear_units_factor[1] != 1.0:
         return None
     return abs(float(grid.transform.determinant))
+
+
+def _tagged(record: dict[str, Any], tiles: Tiles) -> dict[str, str]:
+    """The tags of provenance, and the products that the map is of: labels of another one do not test it."""
+    products = tiles.basis.products
+    return {**tags(record), **({"PRODUCT": ", ".join(products)} if products else {})}
 
 
 def _carried(model: Model | RegressionModel, kind: str) -> list[str]:

@@ -23,7 +23,7 @@ from .plan import Plan
 LABEL_CLASSES = (("change", "change", "#e66101"), ("nochange", "no change", "#2166ac"))
 """Code, name and colour of the two classes."""
 
-PRODUCT_VERSION = "bitscape-sample-1"
+PRODUCT_VERSION = "Bitscape synthetic sample 1"
 
 
 @dataclass(frozen=True)

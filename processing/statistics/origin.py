@@ -48,8 +48,7 @@ class Origin:
             said.append(f"{self.trained} of the points have the role {TRAIN}: a map is not tested by labels that "
                         "taught it. Figures from them flatter.")
         products = {classes.tags[tag].strip() for tag in PRODUCT_TAGS if classes.tags.get(tag, "").strip()}
-        known = {folded(version) for version in self.versions}
-        if products and known and not known & {folded(product) for product in products}:
+        if products and self.versions and not any(is_of(version, products) for version in self.versions):
             said.append(f"The labels are of the product {listed(sorted(self.versions))}, the map is of "
                         f"{listed(sorted(products))}. If they are of another version, they say what the ground was in "
                         "that one, not in this.")
@@ -61,6 +60,12 @@ class Origin:
             said.append(f"The labels are of {listed(sorted(self.years))}, the map is of {listed(sorted(years))}. What "
                         "changed in between counts as an error of the map.")
         return said
+
+
+def is_of(version: str, products: Iterable[str]) -> bool:
+    """Whether what a label says of its product can mean one of these: one name is in the other."""
+    said = folded(version)
+    return any(said in folded(product) or folded(product) in said for product in products)
 
 
 def _columns(path: Path, layer: str, class_field: str) -> dict[str, Any]:

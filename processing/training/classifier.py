@@ -11,7 +11,7 @@ from pydantic import Field
 from ..classification.crossvalidation import DEFAULT_C
 from ..classification.figures import Validation
 from ..classification.folds import LABELS_TO_CHOOSE_C, Folds, Rows, block_folds, inner_folds, random_folds
-from ..classification.labels import only_inside, read_labels
+from ..classification.labels import only_inside, other_products, read_labels
 from ..classification.lesson import Lesson, fit_codes, only_present, positive_of, problem_of, validate
 from ..classification.model import BasisReference, Model, save_model
 from ..classification.sampling import sample_labels
@@ -105,7 +105,8 @@ def train_classifier(request: TrainRequest, progress: Progress) -> TrainResult:
     if positive is not None:
         progress.info(f"The score is the score of class {names[positive]}.")
 
-    warnings = list(sample.warnings)
+    warnings = sample.warnings + other_products(
+        request.labels, request.layer, request.class_field, tiles.basis.products)
     rows = Rows(sample.classes, sample.features, names)
     with progress.stage(0.3 * part, 0.6 * part, "Validating with random folds"):
         folds = random_folds(rows, request.seed)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..classification.folds import LABELS_TO_CHOOSE_C, Folds
+from ..classification.labels import other_products
 from ..classification.model import BasisReference, save_model
 from ..compression.tiles import Tiles
 from ..errors import LabelError
@@ -70,7 +71,8 @@ def train_regression(request: TrainRequest, progress: Progress) -> RegressionRes
     progress.info(f"{seen.labels} labels on {seen.pixels} pixels; {request.class_field} from {seen.minimum:.4g} to "
                   f"{seen.maximum:.4g}{f' {request.unit}' if request.unit else ''}, mean {seen.mean:.4g}.")
 
-    warnings = list(sample.warnings)
+    warnings = sample.warnings + other_products(
+        request.labels, request.layer, request.class_field, tiles.basis.products)
     with progress.stage(0.3, 0.6, "Validating with random folds"):
         folds = random_number_folds(sample.groups, request.seed)
         random, random_reason, at_random = validate_numbers(problem, sample, folds, request, warnings, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from bitscape.processing.classification.labels import class_text, read_labels
+from bitscape.processing.classification.labels import class_text, other_products, read_labels
 from bitscape.processing.errors import LabelError
 from rasterio.crs import CRS
 from rasterio.warp import transform
@@ -118,3 +119,18 @@ def test_a_class_table_beside_the_labels_is_passed_over(tmp_path: Path, write_fe
     pyogrio.raw.write(path, shapely.to_wkb(POINTS), [np.array(["a", "b", "a"], object)], ["label"], layer="points",
                       driver="GPKG", geometry_type="Point", crs="EPSG:32610", append=True)
     assert len(read_labels(path, "", "label", UTM).classes) == 3
+
+
+@pytest.mark.parametrize(("said", "products", "words"), [
+    (["AlphaEarth 2", None, "Tessera"], ["AlphaEarth"], "1 label says .*Tessera.* than the tiles .AlphaEarth."),
+    (["AlphaEarth v1", "alphaearth V1", ""], ["AlphaEarth v2"], "2 labels say .*AlphaEarth v1.*AlphaEarth v2"),
+    (["Alpha-Earth", "alphaearth", None], ["AlphaEarth"], ""),
+    (["Tessera", "Tessera", "Tessera"], [], ""),
+])
+def test_labels_of_another_product_version_are_named(
+    tmp_path: Path, write_features: Write, said: list[str | None], products: list[str], words: str
+) -> None:
+    path = write_features(tmp_path / "labels.gpkg", shapely.points(np.zeros((3, 2))),
+                          {"label": ["a", "b", "a"], "product_version": np.array(said, object)}, "EPSG:32610")
+    found = other_products(path, "", "label", products)
+    assert (re.search(words, found[0]) is not None) if words else found == []
