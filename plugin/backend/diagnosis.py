@@ -19,7 +19,7 @@ OLDEST = (3, 11)
 MODULES = {
     "numpy": "numpy", "numba": "numba", "rasterio": "rasterio", "pyarrow": "pyarrow", "pyogrio": "pyogrio",
     "shapely": "shapely", "scikit-learn": "sklearn", "scipy": "scipy", "pyproj": "pyproj", "matplotlib": "matplotlib",
-    "jinja2": "jinja2", "pydantic": "pydantic",
+    "jinja2": "jinja2", "onnxruntime": "onnxruntime", "obstore": "obstore", "pydantic": "pydantic",
 }
 """The packages of requirements/backend.txt and what they are imported as."""
 
