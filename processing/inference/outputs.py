@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -112,14 +111,6 @@ def confidence_layout(more: Mapping[str, str]) -> Layout:
 def number_layout(names: Sequence[str], more: Mapping[str, str]) -> Layout:
     """Bands of a regressor's numbers."""
     return Layout(len(names), "float32", float("nan"), list(names), dict(more))
-
-
-def with_suffix(path: Path | None, name: str, several: bool) -> Path | None:
-    """The file of one of several heads: ``map.tif`` becomes ``map_<head>.tif``."""
-    if path is None or not several:
-        return path
-    safe = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name).strip("._") or "head"
-    return path.with_name(f"{path.stem}_{safe}{path.suffix}")
 
 
 def rgba(colour: str) -> tuple[int, int, int, int]:
