@@ -1,1 +1,1 @@
-"""Polygons from maps: which pixels, their connected regions, outlines, attributes, and what changed between maps."""
+"""ONNX models over rasters: what a model is and wants (cards, heads, channels), where it runs, and the maps it makes."""
