@@ -65,6 +65,11 @@ class HeadMaps:
         return [by_value[value] for value in self.head.channel_ids]
 
     @property
+    def number_names(self) -> list[str]:
+        """Names of the bands of a regressor; none of a segmentor."""
+        return number_names(self.head) if self.decision is None else []
+
+    @property
     def background(self) -> int | None:
         """The number of the class that means nothing is there, None without one."""
         return background(self.head)

@@ -32,6 +32,11 @@ class ModelNetwork:
         self.margin = max(round(head.margin / head.scale) for head in self.heads)
 
     @property
+    def mirrored(self) -> bool:
+        """Whether each window is run four times."""
+        return len(self._mirrors) > 1
+
+    @property
     def scores(self) -> int:
         """How many scores there are of a pixel."""
         return sum(head.channels for head in self.heads)

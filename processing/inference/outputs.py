@@ -77,6 +77,10 @@ class Tally:
         """Whether areas are m²."""
         return self._sizes is not None
 
+    def clear(self) -> None:
+        """Begin anew."""
+        self.pixels[:], self.areas[:] = 0, 0
+
     def add(self, classes: NDArray[np.uint8], top: int, left: int) -> None:
         """Count classes (height, width). The area of a pixel is that in the middle of a block: it hardly changes within."""
         for row in range(0, classes.shape[0], BLOCK):

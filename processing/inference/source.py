@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,41 +19,40 @@ from ..grids.grid import Grid
 from ..grids.reader import open_raster
 
 
+Known = Callable[[NDArray[Any], NDArray[np.bool_] | None], NDArray[np.bool_]]
+
+
 @dataclass(frozen=True)
 class Source:
     """Some bands of a raster, numbered from 1.
 
-    A pixel is unknown where one of these bands has no number, or the value that means no data there; 0 as that value
-    only where all of them have it, since 0 is also a very dark pixel; and where the file's own mask or alpha says so.
+    ``known`` says which pixels (bands, height, width) mean something, (height, width), within a mask: the file's own mask or
+    alpha, where it has one (``masked``). ``block``: rows and columns of the file's blocks.
     """
 
     path: Path
     grid: Grid
     bands: tuple[int, ...]
     dtype: Any
-    nodata: tuple[float | None, ...]
+    known: Known
     masked: bool
     block: tuple[int, int]
-    """Rows and columns of the file's blocks."""
 
     @staticmethod
-    def open(path: str | Path, bands: Sequence[int], nodata: float | None = None) -> Source:
-        """Open a raster. ``nodata`` is for one that names none. Raises InputError if it cannot be read, or has no such
-        band."""
+    def open(path: str | Path, bands: Sequence[int], known: Known) -> Source:
+        """Open a raster. Raises InputError if it cannot be read, or has no such band."""
         with open_raster(path) as dataset:
             wrong = [band for band in bands if not 1 <= band <= dataset.count]
             if wrong:
                 raise InputError(f"{Path(path).name} has no band {wrong[0]}: it has {dataset.count}.")
             kinds = [np.dtype(dataset.dtypes[band - 1]) for band in bands]
             if any(kind.kind not in "iuf" for kind in kinds):
-                raise InputError(f"{Path(path).name} holds {dataset.dtypes[0]} values; models take real numbers.")
+                raise InputError(f"{Path(path).name} holds {dataset.dtypes[bands[0] - 1]} values; models take real "
+                                 "numbers.")
             flags = dataset.mask_flag_enums[bands[0] - 1]
-            stated = tuple(dataset.nodatavals[band - 1] for band in bands)
             return Source(
-                Path(path), Grid.of(dataset), tuple(bands), np.result_type(*kinds),
-                tuple(nodata if value is None else value for value in stated),
-                MaskFlags.per_dataset in flags or MaskFlags.alpha in flags,
-                dataset.block_shapes[bands[0] - 1])
+                Path(path), Grid.of(dataset), tuple(bands), np.result_type(*kinds), known,
+                MaskFlags.per_dataset in flags or MaskFlags.alpha in flags, dataset.block_shapes[bands[0] - 1])
 
     @property
     def pixel_bytes(self) -> int:
@@ -69,10 +68,8 @@ class Source:
         try:
             with open_raster(self.path) as dataset:
                 pixels = self._pixels(dataset, window)
-                known = self._known(pixels)
-                if self.masked:
-                    known &= dataset.dataset_mask(window=window) > 0
-                return pixels, known
+                mask = dataset.dataset_mask(window=window) > 0 if self.masked else None
+                return pixels, self.known(pixels, mask)
         except rasterio.errors.RasterioError as error:
             raise InputError(
                 f"{self.path} cannot be read at row {window.row_off}, column {window.col_off}: it is truncated or "
@@ -83,24 +80,6 @@ class Source:
             pixels: NDArray[Any] = dataset.read(list(self.bands), window=window)
             return pixels
         return np.stack([dataset.read(band, window=window).astype(self.dtype) for band in self.bands])
-
-    def _known(self, pixels: NDArray[Any]) -> NDArray[np.bool_]:
-        shape = pixels.shape[1:]
-        known = np.ones(shape, np.bool_)
-        if pixels.dtype.kind == "f":
-            for band in pixels:
-                known &= np.isfinite(band)
-        dark: NDArray[np.bool_] | None = None
-        for band, nodata in zip(pixels, self.nodata, strict=True):
-            if nodata is None or nodata != nodata:
-                continue
-            if nodata == 0:
-                dark = band == 0 if dark is None else dark & (band == 0)
-            else:
-                known &= band != nodata
-        if dark is not None and all(nodata == 0 for nodata in self.nodata):
-            known &= ~dark
-        return known
 
 
 class Stripe:
