@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -18,8 +18,8 @@ from .channels import ChannelMap, propose
 from .model import Model
 from .network import PICTURES, ModelNetwork
 from .raster_bands import RasterDescription
+from .reading import Plan
 from .resolution import metres, model_grid, spread
-from .run import Plan
 from .source import Source
 from .windows import Axis, Blend, placed_overlap
 
@@ -67,9 +67,9 @@ class Setup:
     attributions: list[str]
 
     @property
-    def kind(self) -> Literal["Segmentor", "Regressor"]:
-        """What the model is."""
-        return "Regressor" if self.model.card.model_type == "Regressor" else "Segmentor"
+    def kind(self) -> str:
+        """What the model is: Segmentor, Regressor …"""
+        return self.model.card.model_type or "Segmentor"
 
     @property
     def grid(self) -> Grid:
@@ -82,24 +82,40 @@ class Setup:
         return len(self.plan.window_rows) * sum(len(panel.windows) for panel in self.plan.panels())
 
 
-def set_up(request: ModelRequest, beside: Path, progress: Progress) -> Setup:
+@dataclass(frozen=True)
+class Task:
+    """What an algorithm makes of a model: its ``title``, the ``kinds`` of heads it can use, and which models those are,
+    in words. ``resampled``: whether the model gets pixels of the size that it was made for; ``overlap``: of windows, as
+    a share, instead of the card's."""
+
+    title: str
+    kinds: tuple[str, ...]
+    takes: str
+    network: Callable[[Model, bool], ModelNetwork] = ModelNetwork
+    resampled: bool = True
+    overlap: float | None = None
+
+
+SEGMENT = Task("Segment raster with a model", PICTURES, "that give classes (Segmentor) or numbers (Regressor) for each pixel")
+
+
+def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task = SEGMENT) -> Setup:
     """Open the model and the raster, and plan. Raises ModelError or InputError with what was expected and found."""
     progress.report(0, f"Opening {request.model.name}")
     model = Model.open(request.model, request.provider, request.threads, request.card, progress)
     name = model.card.name or request.model.stem
-    if any(head.kind not in PICTURES for head in model.heads):
-        raise ModelError(f"{name} is a {model.card.model_type}; “Segment raster with a model” takes models that give "
-                         "classes (Segmentor) or numbers (Regressor) for each pixel.")
+    if any(head.kind not in task.kinds for head in model.heads):
+        raise ModelError(f"{name} is a {model.card.model_type}; “{task.title}” takes models {task.takes}.")
     described = RasterDescription.of(request.input)
     channels = propose(model.card, described, model.inputs.channels, request.bands).require()
     source = Source.open(request.input, channels.raster_bands, channels.valid)
-    network = ModelNetwork(model, request.flips)
+    network = task.network(model, request.flips)
     area = None
     if request.aoi is not None:
         area = read_area(request.aoi, request.aoi_layer, source.grid.crs, request.aoi_crs)
     part = window_of(source.grid, str(request.input), area, request.extent, request.extent_crs)
-    grid = model_grid(source.grid, model.card.resolution)
-    tile, overlap = _tile(request, model, network.margin)
+    grid = model_grid(source.grid, model.card.resolution if task.resampled else None)
+    tile, overlap = _tile(request, model, network.margin, task.overlap)
     core = tile - 2 * network.margin
     with open_raster(request.input) as dataset:
         tags = dict(dataset.tags())
@@ -137,7 +153,7 @@ def tell(setup: Setup, progress: Progress) -> None:
                   f"({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
 
 
-def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:
+def _tile(request: ModelRequest, model: Model, margin: int, share: float | None) -> tuple[int, int]:
     """Side of a window and the overlap of what it says, in the model's pixels."""
     tile = request.tile or model.tile_size
     fixed = model.inputs.size
@@ -148,5 +164,6 @@ def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:
     if core < 16:
         raise InputError(f"Windows of {tile} pixels are too small for {model.path.name}, which says nothing of the outer "
                          f"{margin} on each side. Make them larger.")
-    overlap = request.overlap if request.overlap >= 0 else model.card.overlap_pixels(tile)
+    usual = model.card.overlap_pixels(tile) if share is None else round(tile * share)
+    overlap = request.overlap if request.overlap >= 0 else usual
     return tile, placed_overlap(core, min(overlap, core // 2) if request.overlap < 0 else overlap)
