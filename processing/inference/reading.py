@@ -181,7 +181,7 @@ class Reading:
 
 
 def lone_window(plan: Plan, top: int, left: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What the model sees of one window anywhere on its grid, and which of the window's pixels (on that grid) are known."""
+    """What the model sees of one window anywhere on its grid, and which of the window's pixels there are known."""
     grid = plan.grid
     height, width = min(plan.rows.tile, grid.height - top), min(plan.columns.tile, grid.width - left)
     rows = _seen(grid.down, top, top + height, plan.margin, grid.height, grid.raster_height)
@@ -201,8 +201,8 @@ def _as_seen(
     plan: Plan, top: int, left: int, rows: tuple[int, int], columns: tuple[int, int], pixels: NDArray[Any],
     known: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """What the model sees of the window at ``top`` and ``left`` of its grid, from the raster's ``rows`` and ``columns``;
-    beyond the raster's ends it is reflected."""
+    """What the model sees of the window at ``top`` and ``left`` of its grid, from the raster's ``rows`` and
+    ``columns``; beyond the raster's ends it is reflected."""
     grid = plan.grid
     height, width = min(plan.rows.tile, grid.height - top), min(plan.columns.tile, grid.width - left)
     down = max(0, top - plan.margin), min(grid.height, top + height + plan.margin)

@@ -67,8 +67,8 @@ class DetectResult(Result):
 
 
 def detect_objects(request: DetectRequest, progress: Progress) -> DetectResult:
-    """Run the detector over the raster's windows. An object counts where its centre lies in what is asked for; of the same
-    object in several windows the best is kept. Raises InputError, ModelError, OutputError; Cancelled at once."""
+    """Run the detector over the raster's windows. An object counts where its centre lies in what is asked for; of the
+    same object in several windows the best is kept. Raises InputError, ModelError, OutputError; Cancelled at once."""
     began = time.perf_counter()
     if request.output.suffix.lower() != ".gpkg":
         raise OutputError(f"{request.output.name} should end in .gpkg: objects are written as GeoPackage.")
@@ -89,12 +89,13 @@ def detect_objects(request: DetectRequest, progress: Progress) -> DetectResult:
                 seconds.model += time.perf_counter() - start
                 count += len(parts[-1].scores)
                 if count > MOST:
-                    raise InputError(f"There are more than {MOST:,} objects: raise the least score, or check the scale of "
-                                     "the model's input.")
+                    raise InputError(f"There are more than {MOST:,} objects: raise the least score, or check the scale "
+                                     "of the model's input.")
         progress.report(1.0, "Putting objects together")
         found = _asked(Outlines.joined(parts).distinct(iou), plan)
         record = _record(request, setup)
-        write_objects(partial, found, _place(plan), plan.source.grid.crs, setup.model.heads[0].classes, _kind(setup) == "YOLO_Ultralytics_obb",
+        turned = _kind(setup) == "YOLO_Ultralytics_obb"
+        write_objects(partial, found, _place(plan), plan.source.grid.crs, setup.model.heads[0].classes, turned,
                       f"Objects ({card.name or request.model.stem})", tags(record))
     result = _result(request, setup, found, seconds, time.perf_counter() - began)
     _say(result, progress)
@@ -123,7 +124,8 @@ def _asked(found: Outlines, plan: Plan) -> Outlines:
     x = shapely.get_x(middle) * plan.grid.across.factor
     y = shapely.get_y(middle) * plan.grid.down.factor
     part = plan.part
-    inside = (x >= part.col_off) & (x < part.col_off + part.width) & (y >= part.row_off) & (y < part.row_off + part.height)
+    inside = (x >= part.col_off) & (x < part.col_off + part.width)
+    inside &= (y >= part.row_off) & (y < part.row_off + part.height)
     if plan.area is not None:
         place = plan.source.grid.transform @ (x, y)
         inside &= plan.area.contains(np.asarray(place[0]), np.asarray(place[1]))
@@ -137,7 +139,7 @@ def _kind(setup: Setup) -> DetectorType:
 
 def _place(plan: Plan) -> Affine:
     """From the model's pixels to the raster's CRS."""
-    return plan.source.grid.transform * Affine.scale(plan.grid.across.factor, plan.grid.down.factor)
+    return plan.source.grid.transform @ Affine.scale(plan.grid.across.factor, plan.grid.down.factor)
 
 
 def _record(request: DetectRequest, setup: Setup) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def _say(result: DetectResult, progress: Progress) -> None:
     progress.info(f"Objects found: {found}. {result.windows:,} windows on {result.provider_used} in "
                   f"{in_words(result.seconds['total'])}.")
     if result.cut:
-        progress.warn(f"{result.cut:,} objects reach the edge of a window: they are larger than what windows have in common "
-                      f"({result.overlap} pixels). A larger overlap finds them whole.")
+        progress.warn(f"{result.cut:,} objects reach the edge of a window: they are larger than what windows have in "
+                      f"common ({result.overlap} pixels). A larger overlap finds them whole.")
     if result.fallback:
         progress.warn(result.fallback)

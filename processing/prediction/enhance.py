@@ -66,8 +66,8 @@ class FinerNetwork(ModelNetwork):
         head = model.heads[0]
         self.factor = round(head.scale)
         if not 1 < self.factor <= LARGEST or self.factor != head.scale:
-            raise ModelError(f"{model.path.name} makes pictures {head.scale:g} times as fine; expected 2 to {LARGEST} times, "
-                             "a whole number.")
+            raise ModelError(f"{model.path.name} makes pictures {head.scale:g} times as fine; expected 2 to {LARGEST} "
+                             "times, a whole number.")
         self.margin = -(-head.margin // self.factor)
         self._cut = self.margin * self.factor - head.margin
 
@@ -92,8 +92,8 @@ class FinerNetwork(ModelNetwork):
         return whole.reshape(scores.shape)
 
 
-ENHANCE = Task("Enhance resolution with a model", ("image",), "that give a finer picture (Superresolution)", FinerNetwork,
-               resampled=False)
+ENHANCE = Task("Enhance resolution with a model", ("image",), "that give a finer picture (Superresolution)",
+               FinerNetwork, resampled=False)
 
 
 @dataclass
@@ -132,14 +132,17 @@ def enhance_resolution(request: EnhanceRequest, progress: Progress) -> EnhanceRe
     layout, convert = _layout(request, setup)
     record = _record(request, setup)
     layout = replace(layout, tags={**tags(record), "MODEL": setup.model.card.name or request.model.stem})
-    progress.info(f"{grid.width:,} × {grid.height:,} pixels, {network.factor} times as fine; {len(layout.descriptions)} "
-                  f"bands of {layout.dtype}. What it adds is what the model has learned to expect, not what was measured.")
-    with whole_or_nothing(progress, request.output) as (partial,), progress.stage(0, 0.97, "Reading"):
-        with RasterWriter(partial, grid, layout, progress) as writer:
-            finish = Finer(network.factor, convert, BlockWriter(writer))
-            spent = run(setup.plan, network, finish, progress, setup.model.provider_used)
-            if not finish.asked:
-                raise InputError("The area of interest holds the centre of no pixel. Draw it larger.")
+    progress.info(f"{grid.width:,} × {grid.height:,} pixels, {network.factor} times as fine, {layout.count} bands of "
+                  f"{layout.dtype}. What it adds is what the model has learned to expect, not what was measured.")
+    with (
+        whole_or_nothing(progress, request.output) as (partial,),
+        progress.stage(0, 0.97, "Reading"),
+        RasterWriter(partial, grid, layout, progress) as writer,
+    ):
+        finish = Finer(network.factor, convert, BlockWriter(writer))
+        spent = run(setup.plan, network, finish, progress, setup.model.provider_used)
+        if not finish.asked:
+            raise InputError("The area of interest holds the centre of no pixel. Draw it larger.")
     total = time.perf_counter() - began
     progress.info(f"{spent.windows:,} windows on {setup.model.provider_used} in {in_words(total)}.")
     if setup.model.fallback:
@@ -155,7 +158,7 @@ def enhance_resolution(request: EnhanceRequest, progress: Progress) -> EnhanceRe
 def finer_grid(grid: Grid, factor: int) -> Grid:
     """The same place with ``factor`` pixels along a side for one."""
     transform = grid.transform
-    return Grid(grid.width * factor, grid.height * factor, transform * transform.scale(1 / factor), grid.crs)
+    return Grid(grid.width * factor, grid.height * factor, transform @ transform.scale(1 / factor), grid.crs)
 
 
 def _compare(setup: Setup, progress: Progress) -> None:
@@ -172,8 +175,8 @@ def _compare(setup: Setup, progress: Progress) -> None:
 def _layout(
     request: EnhanceRequest, setup: Setup
 ) -> tuple[Layout, Callable[[NDArray[np.float32], NDArray[np.bool_]], NDArray[Any]]]:
-    """What the file is, and how the model's numbers become its. As in the input: back from the card's scale, rounded, and
-    within the type's range, of which one number means no data."""
+    """What the file is, and how the model's numbers become its. As in the input: back from the card's scale, rounded,
+    and within the type's range, of which one number means no data."""
     head, card = setup.model.heads[0], setup.model.card
     bands = [channel.name for channel in setup.channels.channels if channel.index is None]
     names = bands if len(bands) == head.channels else [f"band {number + 1}" for number in range(head.channels)]

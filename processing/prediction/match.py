@@ -46,8 +46,7 @@ class MatchRequest(ModelRequest):
 
 
 class MatchResult(Result):
-    """``examples`` that count, of which ``missing`` lie where the raster has no data. ``highest`` and ``lowest``: of the
-    map."""
+    """``examples`` count; ``missing`` more lie where the raster has no data. ``highest`` and ``lowest``: of the map."""
 
     model_name: str
     output: Path
@@ -115,16 +114,19 @@ def match_example(request: MatchRequest, progress: Progress) -> MatchResult:
     layout = Layout(1, "float32", float("nan"), ["likeness"], {
         **tags(record), "MODEL": setup.model.card.name or request.model.stem})
     network = LikenessNetwork(setup.model, request.flips, wanted)
-    with whole_or_nothing(progress, request.output) as (partial,), progress.stage(0, 0.97, "Reading"):
-        with RasterWriter(partial, setup.grid, layout, progress) as writer:
-            seen = Likeness(BlockWriter(writer))
-            spent = run(plan, network, seen, progress, setup.model.provider_used)
-            if not seen.asked:
-                raise InputError("The area of interest holds the centre of no pixel. Draw it larger.")
+    with (
+        whole_or_nothing(progress, request.output) as (partial,),
+        progress.stage(0, 0.97, "Reading"),
+        RasterWriter(partial, setup.grid, layout, progress) as writer,
+    ):
+        seen = Likeness(BlockWriter(writer))
+        spent = run(plan, network, seen, progress, setup.model.provider_used)
+        if not seen.asked:
+            raise InputError("The area of interest holds the centre of no pixel. Draw it larger.")
     total = time.perf_counter() - began
     if seen.known:
-        progress.info(f"Likeness from {seen.low:.3f} to {seen.high:.3f}. It is a ranking, not a probability: compare places "
-                      "with each other.")
+        progress.info(f"Likeness from {seen.low:.3f} to {seen.high:.3f}. It is a ranking, not a probability: compare "
+                      "places with each other.")
     progress.info(f"{spent.windows:,} windows on {setup.model.provider_used} in {in_words(total)}.")
     if setup.model.fallback:
         progress.warn(setup.model.fallback)

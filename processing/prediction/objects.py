@@ -23,8 +23,9 @@ LAYER = "objects"
 
 @dataclass(frozen=True)
 class Outlines:
-    """Objects (n,) as shapely polygons: ``boxes`` in the model's pixels, by which they are compared, and ``shapes``, what
-    is drawn: masks, else the same boxes. ``cut``: whether the object reaches a window's edge that is not the raster's."""
+    """Objects (n,) as shapely polygons: ``boxes`` in the model's pixels, by which they are compared, and ``shapes``,
+    what is drawn: masks, else the same boxes. ``cut``: whether the object reaches a window's edge that is not the
+    raster's."""
 
     boxes: NDArray[Any]
     shapes: NDArray[Any]
@@ -55,7 +56,8 @@ class Outlines:
 def outlined(
     found: Objects, prototypes: NDArray[np.float32] | None, side: int, top: int, left: int, height: int, width: int
 ) -> Outlines:
-    """Objects of a window of ``side`` pixels whose corner is at ``top`` and ``left`` of a grid of ``height`` × ``width``.
+    """Objects of a window of ``side`` pixels whose corner is at ``top`` and ``left`` of a grid of ``height`` and
+    ``width``.
 
     Shapes are cut at the window's and the grid's edges. An object whose mask is empty keeps its box.
     """
@@ -84,8 +86,8 @@ def write_objects(
     path: Path, found: Outlines, place: Affine, crs: CRS | None, classes: Sequence[ClassEntry], turned: bool,
     title: str, metadata: Mapping[str, str],
 ) -> None:
-    """A GeoPackage with the layer ``objects``: polygons with class, class_id, score (and angle, in degrees clockwise from
-    the columns' direction). ``place`` takes the model's pixels to the CRS. Raises OutputError."""
+    """A GeoPackage with the layer ``objects``: polygons with class, class_id, score (and angle, in degrees clockwise
+    from the columns' direction). ``place`` takes the model's pixels to the CRS. Raises OutputError."""
     import pyogrio
     import shapely
 
@@ -107,11 +109,13 @@ def write_objects(
             geometry_type="MultiPolygon", crs=None if crs is None else crs.to_wkt(), dataset_metadata=dict(metadata),
             dataset_options={"VERSION": "1.2"}, layer_options={"IDENTIFIER": title})
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
-        raise OutputError(f"The objects could not be written to {path.parent}: is the disk full?", str(error)) from error
+        raise OutputError(f"The objects could not be written to {path.parent}: is the disk full?",
+                          str(error)) from error
 
 
 def _masked(
-    prototypes: NDArray[np.float32], coefficients: NDArray[np.float32], corners: NDArray[np.float64], side: int, box: Any
+    prototypes: NDArray[np.float32], coefficients: NDArray[np.float32], corners: NDArray[np.float64], side: int,
+    box: Any,
 ) -> Any:
     """The outline of an object's mask in the window's pixels; the box where the mask is empty."""
     import shapely

@@ -19,8 +19,8 @@ def suppress(
     suppression, each class by itself.
 
     ``outlines`` are valid shapely polygons, turned ones too. One goes if its intersection with a better one that stays
-    is more than ``threshold`` of their union; one that is ``cut`` (n,), also if most of it lies within the other, or most
-    of the other within it: a window's edge has taken the rest. Ties go to the first.
+    is more than ``threshold`` of their union; one that is ``cut`` (n,), also if most of it lies within the other, or
+    most of the other within it: a window's edge has taken the rest. Ties go to the first.
     """
     import shapely
 

@@ -24,9 +24,9 @@ INSIDE = 0.5
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects of a window. ``corners`` (n, 4, 2) are x and y in its pixels, in order round the box; ``classes`` (n,) are
-    numbers of the model's classes in order, ``scores`` (n,) 0 … 1, ``angles`` (n,) radians clockwise on the picture,
-    ``coefficients`` (n, masks) what draws masks (0 masks: none)."""
+    """Objects of a window. ``corners`` (n, 4, 2) are x and y in its pixels, in order round the box; ``classes`` (n,)
+    are numbers of the model's classes in order, ``scores`` (n,) 0 … 1, ``angles`` (n,) radians clockwise on the
+    picture, ``coefficients`` (n, masks) what draws masks (0 masks: none)."""
 
     corners: NDArray[np.float64]
     classes: NDArray[np.int64]
@@ -65,13 +65,14 @@ def decode(output: NDArray[np.float32], kind: DetectorType, classes: int, thresh
 
 
 def corners_of(boxes: NDArray[np.float64], angles: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Corners (n, 4, 2) of boxes (n, 4), centre, width and height, turned by angles (n,) clockwise where y points down."""
+    """Corners (n, 4, 2) of boxes (n, 4), centre, width and height, turned by angles (n,), clockwise where y points
+    down."""
     cosine, sine = np.cos(angles.astype(np.float64)), np.sin(angles.astype(np.float64))
     along = np.stack([cosine, sine], axis=1) * boxes[:, 2:3] / 2
     across = np.stack([-sine, cosine], axis=1) * boxes[:, 3:4] / 2
     centre = boxes[:, :2]
-    return np.stack([centre - along - across, centre + along - across, centre + along + across, centre - along + across],
-                    axis=1)
+    ends = centre - along, centre + along
+    return np.stack([ends[0] - across, ends[1] - across, ends[1] + across, ends[0] + across], axis=1)
 
 
 def mask_of(
