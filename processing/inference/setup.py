@@ -21,7 +21,7 @@ from .raster_bands import RasterDescription
 from .reading import Plan
 from .resolution import metres, model_grid, spread
 from .source import Source
-from .windows import Axis, Blend, placed_overlap
+from .windows import Axis, Blend, left_out, placed_overlap
 
 UNEVEN = 1.25
 """Pixels that differ more than by this between places of a raster are told of."""
@@ -57,13 +57,34 @@ class ModelRequest(Request):
 
 
 @dataclass(frozen=True)
+class Task:
+    """What an algorithm makes of a model: its ``title``, the ``kinds`` of heads it can use, and which models those are,
+    in words. ``resampled``: whether the model gets pixels of the size that it was made for; ``overlap``: of windows, as
+    a share, instead of the card's. ``blended``: what windows say is joined pixel by pixel."""
+
+    title: str
+    kinds: tuple[str, ...]
+    takes: str
+    network: Callable[[Model, bool], ModelNetwork] = ModelNetwork
+    resampled: bool = True
+    overlap: float | None = None
+    blended: bool = True
+
+
+SEGMENT = Task("Segment raster with a model", PICTURES, "that give classes (Segmentor) or numbers (Regressor) for each pixel")
+
+
+@dataclass(frozen=True)
 class Setup:
-    """What a run needs. ``licences`` and ``attributions`` are those of the model and the raster."""
+    """What a run needs. ``reach``: pixels that a window's edge reaches into what the model says (None: not known).
+    ``licences`` and ``attributions`` are those of the model and the raster."""
 
     model: Model
     network: ModelNetwork
     channels: ChannelMap
     plan: Plan
+    reach: int | None
+    task: Task
     licences: list[str]
     attributions: list[str]
 
@@ -81,23 +102,6 @@ class Setup:
     def windows(self) -> int:
         """How many windows there are; some of them may hold nothing that is asked for."""
         return len(self.plan.window_rows) * sum(len(panel.windows) for panel in self.plan.panels())
-
-
-@dataclass(frozen=True)
-class Task:
-    """What an algorithm makes of a model: its ``title``, the ``kinds`` of heads it can use, and which models those are,
-    in words. ``resampled``: whether the model gets pixels of the size that it was made for; ``overlap``: of windows, as
-    a share, instead of the card's."""
-
-    title: str
-    kinds: tuple[str, ...]
-    takes: str
-    network: Callable[[Model, bool], ModelNetwork] = ModelNetwork
-    resampled: bool = True
-    overlap: float | None = None
-
-
-SEGMENT = Task("Segment raster with a model", PICTURES, "that give classes (Segmentor) or numbers (Regressor) for each pixel")
 
 
 def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task = SEGMENT) -> Setup:
@@ -120,11 +124,16 @@ def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task =
     core = tile - 2 * network.margin
     with open_raster(request.input) as dataset:
         tags = dict(dataset.tags())
+    progress.report(0, "Trying the model")
+    with model.stopping(progress):
+        reach = network.reach(tile) if task.blended and request.blend == "hann" and overlap else None
+    ignored = left_out(overlap, reach)
     plan = Plan(
-        source, grid, Axis(grid.height, core, overlap), Axis(grid.width, core, overlap), request.blend, part, area,
+        source, grid, Axis(grid.height, core, overlap, ignored), Axis(grid.width, core, overlap, ignored), request.blend,
+        part, area,
         channels.apply, network.scores, network.margin, beside)
     return Setup(
-        model, network, channels, plan, [model.card.licence, tags.get("LICENSE", "")],
+        model, network, channels, plan, reach, task, [model.card.licence, tags.get("LICENSE", "")],
         [model.card.attribution, tags.get("ATTRIBUTION", "")])
 
 
@@ -150,8 +159,24 @@ def tell(setup: Setup, progress: Progress) -> None:
         if (uneven := spread(plan.source.grid)) > UNEVEN:
             progress.warn(f"Pixels of this raster differ in size by a factor of {uneven:.2g} from place to place; the size in "
                           "its middle is used. Warp it to a CRS that suits the place for better results.")
+    if setup.task.blended:
+        _tell_of_seams(setup, progress)
     progress.info(f"{setup.windows:,} windows of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in common "
                   f"({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
+
+
+def _tell_of_seams(setup: Setup, progress: Progress) -> None:
+    axis, reach = setup.plan.rows, setup.reach
+    if setup.plan.blend != "hann" or not axis.overlap or setup.windows < 2:
+        return
+    if reach is not None and reach <= axis.overlap // 2:
+        progress.info(f"The edge of a window reaches {reach} pixels into what the model says: these are left out, and there "
+                      "are no seams.")
+        return
+    far = "too far to be told" if reach is None else f"{reach} pixels"
+    progress.info(f"The edge of a window reaches {far} into what the model says, and windows have {axis.overlap} pixels in "
+                  "common: they are blended, and may still differ a little"
+                  + (f". With {2 * reach} in common there would be no trace of them." if reach is not None else "."))
 
 
 def _tile(request: ModelRequest, model: Model, margin: int, share: float | None) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from .objects import Outlines, outlined, write_objects
 from .suppression import suppress
 from .yolo import decode
 
-DETECT = Task("Detect objects with a model", ("boxes", "prototypes"), "that find objects (Detector)")
+DETECT = Task("Detect objects with a model", ("boxes", "prototypes"), "that find objects (Detector)", blended=False)
 MOST = 2_000_000
 """Objects of a raster; more would fill the memory, and no model that works finds them."""
 

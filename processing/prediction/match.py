@@ -30,7 +30,7 @@ from ..progress import Progress
 from ..provenance import provenance, tags
 
 MATCH = Task("Match an example with a model", ("vector",), "that make a vector of a window (Recognition)",
-             overlap=0.5)
+             overlap=0.5, blended=False)
 MOST_EXAMPLES = 1000
 """Windows that are looked at before the work begins."""
 
