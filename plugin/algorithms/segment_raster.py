@@ -37,7 +37,7 @@ class SegmentRaster(BitscapeAlgorithm):
         return tr("Segment raster with a model")
 
     def shortDescription(self) -> str:
-        return tr("Runs an ONNX model over a raster: classes, scores, confidence and polygons without seams, or numbers.")
+        return tr("Runs an ONNX model over a raster: classes, scores, confidence, polygons or numbers, without seams.")
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         whole, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
@@ -48,8 +48,8 @@ class SegmentRaster(BitscapeAlgorithm):
                  tr("A pixel has a class if its score is at least this. Where classes exclude each other there is none "
                     "unless you, or the card, give one."))
         self.add(QgsProcessingParameterNumber(
-            "SMALL_SEGMENTS", tr("Remove small segments: filter side (pixels, -1 = the card's)"), whole, -1, minValue=-1,
-            maxValue=999),
+            "SMALL_SEGMENTS", tr("Remove small segments: filter side (pixels, -1 = the card's)"), whole, -1,
+            minValue=-1, maxValue=999),
                  tr("Each pixel gets the most frequent class of the square around it; 0 leaves them."), advanced=True)
         self.add(QgsProcessingParameterNumber("MIN_AREA", tr("Minimum area of a polygon (m²)"), real, 0, minValue=0))
         model_parameters.add_windows(self, tr("Overlap of windows (% of a window, empty = the card's)"))

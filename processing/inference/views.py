@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from ..executors import in_order
 from ..progress import Progress
-from .reading import Plan, Prepared, Reading, RowEnd, Seconds
-from .run import AHEAD, GDAL_CACHE, in_words, place_of
+from .reading import Plan, Prepared, Reading, Seconds
+from .run import AHEAD, in_words, place_of
 
 SAID = 0.25
 """Seconds between two reports of progress."""
@@ -44,7 +42,7 @@ def views(plan: Plan, progress: Progress, seconds: Seconds, where: str) -> Itera
     with ThreadPoolExecutor(1, thread_name_prefix="bitscape-read") as reader:
         for panel in cut:
             reading = Reading(plan, panel, seconds)
-            with closing(in_order(reader, partial(_prepared, reading), reading.jobs(), AHEAD)) as items:
+            with closing(in_order(reader, reading.prepare, reading.jobs(), AHEAD)) as items:
                 for item in items:
                     progress.check()
                     if not isinstance(item, Prepared):
@@ -61,8 +59,3 @@ def views(plan: Plan, progress: Progress, seconds: Seconds, where: str) -> Itera
                         said = now
                         rest = in_words((now - began) / done * (total - done))
                         progress.report(done / total, f"Window {done} of {total} on {where}, about {rest} left")
-
-
-def _prepared(reading: Reading, job: tuple[int, int | None]) -> Prepared | RowEnd:
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
-        return reading.prepare(job)
