@@ -78,8 +78,8 @@ class ChannelDescription(Result):
 
 
 class RasterFit(Result):
-    """How a raster fits. ``proposed``: the band for each of the model's ``needed`` names, to be edited and given back as
-    ``bands``; ``problems``: why it does not fit."""
+    """How a raster fits. ``proposed``: the band for each of the model's ``needed`` names, to be edited and given back
+    as ``bands``; ``problems``: why it does not fit."""
 
     path: str
     name: str
@@ -146,7 +146,8 @@ class ModelDescription(Result):
 def describe_model(request: DescribeModelRequest, progress: Progress) -> ModelDescription:
     """Open the model, try it on small tiles, and look at the rasters.
 
-    Raises ModelError where the model itself cannot be used; what is wrong with its card or with a raster is in the result.
+    Raises ModelError where the model itself cannot be used; what is wrong with its card or with a raster is in the
+    result.
     """
     problems: list[str] = []
     progress.report(0.0, f"Opening {request.model.name}")
@@ -218,7 +219,8 @@ def _size_warnings(model: Model, raster: RasterDescription) -> list[str]:
         return []
     finer = "coarser" if pixel > wanted else "finer"
     return [
-        f"The model was made for {wanted:g} m a pixel; the raster's pixels are {finer} ({pixel:.3g} m) and are resampled."
+        f"The model was made for {wanted:g} m a pixel; the raster's pixels are {finer} ({pixel:.3g} m) and are "
+        "resampled."
     ]
 
 
