@@ -30,7 +30,8 @@ MEMORY = re.compile(r"allocate memory|bad.?alloc|out of memory|ALLOC_FAILED|E_OU
 class Session:
     """A model that was loaded. ``provider`` runs it; ``fallback`` says why it is not the one that was wanted, or "".
 
-    ``metadata``, ``inputs`` and ``outputs`` are what the model says. ``run`` may be called from several threads at once.
+    ``metadata``, ``inputs`` and ``outputs`` are what the model says. ``run`` may be called from several threads at
+    once.
     """
 
     def __init__(self, path: Path, wanted: str, threads: int, progress: Progress) -> None:

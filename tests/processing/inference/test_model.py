@@ -1,7 +1,9 @@
-"""Models of every type: opened, understood, run; and those that do not fit, refused with what was expected and found."""
+"""Models of every type: opened, understood, run; and those that do not fit, refused with what was expected and "
+"found."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -20,6 +22,7 @@ from bitscape.processing.progress import Progress
 from bitscape.tests.processing.inference import models
 from bitscape.tests.processing.inference.models import deepness
 
+CUDA = "CUDAExecutionProvider"
 FOUR = deepness(model_type="Segmentor", class_names={"0": "a", "1": "b", "2": "c", "3": "d"})
 
 
@@ -73,7 +76,7 @@ def test_one_sigmoid_channel_in_three_shapes(tmp_path: Path) -> None:
 def test_independent_classes(tmp_path: Path) -> None:
     model = Model.open(models.segmentor(tmp_path / "a.onnx", activation="sigmoid", metadata=FOUR))
     head = model.heads[0]
-    assert head.kind == "several" and head.channel_ids == (1, 2, 3, 4), "they do not sum to one: 0 is where none is likely"
+    assert head.kind == "several" and head.channel_ids == (1, 2, 3, 4), "not a sum of one: 0 is where none is likely"
     assert [(one.id, one.name) for one in head.classes] == [(0, "background"), (1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
@@ -84,7 +87,7 @@ def test_class_numbers(tmp_path: Path) -> None:
     numbers = plain(model.path, image=image)[0]
     assert found.shape == (1, 4, 40, 40) and set(np.unique(found)) == {0, 1}
     assert np.array_equal(found.argmax(axis=1), numbers) and len(np.unique(numbers)) > 1
-    with pytest.raises(ModelError, match="class numbers.*fill in the classes"):
+    with pytest.raises(ModelError, match=r"class numbers.*fill in the classes"):
         Model.open(models.segmentor(tmp_path / "b.onnx", activation="argmax"))
     few = Model.open(models.segmentor(tmp_path / "c.onnx", activation="argmax",
                                       metadata=deepness(class_names={"0": "a", "1": "b"})))
@@ -95,7 +98,8 @@ def test_class_numbers(tmp_path: Path) -> None:
 def test_two_heads_by_order_and_by_name(tmp_path: Path) -> None:
     names = [{"0": "bare", "1": "grass", "2": "trees"}, {"0": "cloud"}]
     model = Model.open(models.two_heads(tmp_path / "a.onnx", metadata=deepness(class_names=names)))
-    assert [(head.name, head.kind, head.channels) for head in model.heads] == [("cover", "classes", 3), ("cloud", "binary", 1)]
+    found = [(head.name, head.kind, head.channels) for head in model.heads]
+    assert found == [("cover", "classes", 3), ("cloud", "binary", 1)]
     cover, cloud = model.run(batch(1, 3, 64, 64))
     assert cover.shape[1] == 3 and cloud.shape[1] == 1
     only = tmp_path / "a.card.json"
@@ -130,7 +134,8 @@ def test_channels_last(tmp_path: Path, size: int | str) -> None:
 
 @pytest.mark.parametrize(("shape", "layout"), [
     ((1, 3, 512, 512), "NCHW"), ((1, 512, 512, 3), "NHWC"), ((1, 128, 64, 64), "NCHW"), ((1, 64, 64, 128), "NHWC"),
-    ((None, 3, None, None), "NCHW"), ((None, None, None, 3), "NHWC"), ((1, 4, 4, 4), "NCHW"), ((None, 256, 256, 13), "NHWC"),
+    ((None, 3, None, None), "NCHW"), ((None, None, None, 3), "NHWC"), ((1, 4, 4, 4), "NCHW"),
+    ((None, 256, 256, 13), "NHWC"),
     ((None, 13, 256, 256), "NCHW"),
 ])
 def test_which_axis_the_channels_are(shape: tuple, layout: str) -> None:
@@ -162,7 +167,8 @@ def test_eight_bit_input(tmp_path: Path) -> None:
 
     path = models.write(
         tmp_path / "a.onnx", [helper.make_node("Cast", ["image"], ["f"], to=models.FLOAT),
-                              helper.make_node("Conv", ["f", "w"], ["c"]), helper.make_node("Sigmoid", ["c"], ["scores"])],
+                              helper.make_node("Conv", ["f", "w"], ["c"]),
+                              helper.make_node("Sigmoid", ["c"], ["scores"])],
         [("image", models.UINT8, ["n", 3, "h", "w"])], [("scores", models.FLOAT, ["n", 1, "h", "w"])],
         {"w": np.full((1, 3, 1, 1), 0.001, np.float32)})
     model = Model.open(path)
@@ -217,7 +223,7 @@ def test_detectors_of_each_type(tmp_path: Path, kind: str, numbers: int, classes
     late = kind not in ("YOLO_v5_or_v7_default", "YOLO_v6")
     np.testing.assert_allclose(found[0][0].T if late else found[0][0], boxes, rtol=1e-6)
     wrong = models.deepness(model_type="Detector", det_type=kind, class_names={"0": "only"})
-    with pytest.raises(ModelError, match=rf"as a Detector of the type {kind}: expected \d+ numbers a box and 1 classes; found"):
+    with pytest.raises(ModelError, match=rf"of the type {kind}: expected \d+ numbers a box and 1 classes; found"):
         Model.open(models.with_metadata(path, wrong))
 
 
@@ -240,7 +246,8 @@ def test_outputs_of_another_size(tmp_path: Path) -> None:
 def test_what_the_card_does_not_say_is_guessed_and_told(tmp_path: Path) -> None:
     boxes = np.ones((20, 7), np.float32)
     made = {
-        "Segmentor": models.segmentor(tmp_path / "a.onnx"), "Superresolution": models.superresolution(tmp_path / "b.onnx", metadata={}),
+        "Segmentor": models.segmentor(tmp_path / "a.onnx"),
+        "Superresolution": models.superresolution(tmp_path / "b.onnx", metadata={}),
         "Recognition": models.recognition(tmp_path / "c.onnx", metadata={}),
         "Detector": models.detector(tmp_path / "d.onnx", "YOLO_v6", boxes, metadata={}),
     }  # fmt: skip
@@ -257,7 +264,7 @@ def test_a_model_of_another_type_is_refused(tmp_path: Path, kind: str) -> None:
         path = models.recognition(tmp_path / "a.onnx", metadata=said)
     else:
         path = models.segmentor(tmp_path / "a.onnx", metadata=said)
-    with pytest.raises(ModelError, match=rf"does not fit as a {kind}: expected .*; for a tile of 128 pixels it gives '\w+' float"):
+    with pytest.raises(ModelError, match=rf"fit as a {kind}: expected .*; for a tile of 128 pixels it gives '\w+' f"):
         Model.open(path)
 
 
@@ -276,7 +283,7 @@ def test_inputs_that_do_not_fit(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError, match=expected + ".*" + found):
             Model.open(path(inputs))
-    with pytest.raises(ModelError, match="tiles of 64 × 32 pixels.*expected square"):
+    with pytest.raises(ModelError, match=r"tiles of 64 × 32 pixels.*expected square"):
         Model.open(path([("x", models.FLOAT, [1, 3, 64, 32])]))
     with pytest.raises(ModelError, match="600 channels"):
         Model.open(path([("x", models.FLOAT, [1, 600, 700, 700])]))
@@ -291,7 +298,7 @@ def test_a_card_that_does_not_fit_the_model(tmp_path: Path) -> None:
         ('{"bands": ["B02", "B03"]}', "names 2 bands and 0 indices; a.onnx takes 3 channels"),
         ('{"mean": [1, 2]}', "2 numbers for 'mean'; a.onnx takes 3 channels"),
         ('{"tile_size": 512}', "tiles of 512 pixels; a.onnx takes only 64"),
-        ('{"heads": [{"classes": [{"id": 0, "name": "x"}]}]}', r"names 1 classes \(x\); the output 'scores' has 4 channels"),
+        ('{"heads": [{"classes": [{"id": 0, "name": "x"}]}]}', r"names 1 classes \(x\); the output 'scores' has 4 ch"),
         ('{"heads": [{}, {}]}', "describes 2 outputs; the model has 1"),
         ('{"model_type": "Recognition"}', "does not fit as a Recognition"),
         ('{"bands": [""]}', "bands.0"),
@@ -307,15 +314,15 @@ def test_a_card_that_does_not_fit_the_model(tmp_path: Path) -> None:
 def test_mean_and_deviation_for_every_channel(tmp_path: Path) -> None:
     path = models.segmentor(tmp_path / "a.onnx", channels=3)
     card = tmp_path / "a.card.json"
-    index = '"bands": ["B03", "B08"], "indices": [{"name": "NDWI", "bands": ["B03", "B08"]}]'
-    for text, mean, std in (
-        ("{}", [0, 0, 0], [1, 1, 1]),
-        ('{"mean": [0.5], "std": [2]}', [0.5] * 3, [2] * 3),
-        ("{%s, %s}" % (index, '"mean": [1, 2], "std": [3, 4]'), [1, 2, 0], [3, 4, 1]),
-        ("{%s, %s}" % (index, '"mean": [1], "std": [3]'), [1, 1, 0], [3, 3, 1]),
-        ("{%s, %s}" % (index, '"mean": [1, 2, 3], "std": [4, 5, 6]'), [1, 2, 3], [4, 5, 6]),
+    bands = {"bands": ["B03", "B08"], "indices": [{"name": "NDWI", "bands": ["B03", "B08"]}]}
+    for said, mean, std in (
+        ({}, [0, 0, 0], [1, 1, 1]),
+        ({"mean": [0.5], "std": [2]}, [0.5] * 3, [2] * 3),
+        ({**bands, "mean": [1, 2], "std": [3, 4]}, [1, 2, 0], [3, 4, 1]),
+        ({**bands, "mean": [1], "std": [3]}, [1, 1, 0], [3, 3, 1]),
+        ({**bands, "mean": [1, 2, 3], "std": [4, 5, 6]}, [1, 2, 3], [4, 5, 6]),
     ):
-        card.write_text(text)
+        card.write_text(json.dumps(said))
         found = Model.open(path).card
         assert (found.mean, found.std) == (mean, std)
 
@@ -378,7 +385,8 @@ def test_weights_in_other_files(tmp_path: Path) -> None:
     assert (model.file.external, model.file.parameters) == (12, 3)
     assert model.run(batch(1, 3, 8, 8))[0].shape == (1, 1, 8, 8)
     (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
-    for location in ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "/etc/passwd", "x/../../secret.bin", "\0"):
+    outside = ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "/etc/passwd", "x/../../secret.bin", "\0")
+    for location in outside:
         with pytest.raises(ModelError, match="outside its own folder"):
             Model.open(models.external(path, location))
     with pytest.raises(ModelError, match="missing"):
@@ -400,14 +408,15 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
     good = np.abs(batch(2, 3, 16, 16)) + 0.1
     model.run(good)
     good[1, 0, 5, 7] = -1
-    with pytest.raises(ModelError, match=r"values that are not numbers.*'scores', first at \(1, 0, 5, 7\).*check the scale"):
+    with pytest.raises(ModelError, match=r"that are not numbers.*'scores', first at \(1, 0, 5, 7\).*check the scale"):
         model.run(good)
 
 
 def test_out_of_memory_in_words(tmp_path: Path) -> None:
     model = Model.open(models.greedy(tmp_path / "a.onnx"))
     assert model.run(batch(1, 3, 256, 256))[0].shape == (1, 1, 256, 256)
-    with pytest.raises(ModelError, match=r"not enough memory to run a.onnx on CPU for an input of 1 × 3 × 512 × 512. Choose a smaller"):
+    words = r"not enough memory to run a\.onnx on CPU for an input of 1 × 3 × 512 × 512\. Choose a smaller tile\."
+    with pytest.raises(ModelError, match=words):
         model.run(batch(1, 3, 512, 512))
     assert model.run(batch(1, 3, 128, 128))[0].shape == (1, 1, 128, 128), "it still works"
 
@@ -475,8 +484,8 @@ def test_providers_and_fallback(tmp_path: Path, heard: Any, monkeypatch: pytest.
     assert progress.lines == [("warning", model.fallback)]
     with pytest.raises(InputError, match=r"no provider named 'gpu!'; here there are automatic, .*cpu"):
         Model.open(path, "gpu!")
-    # A graphics card that onnxruntime was built for, and whose driver is missing: it says so by another list of providers.
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    # A graphics card that onnxruntime was built for, and whose driver is missing.
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, "CPUExecutionProvider"])
     with pytest.warns(UserWarning, match="not in available"):
         model = Model.open(path, progress=heard())
     assert model.provider_used == "CPU" and "CUDA (NVIDIA) did not start" in model.fallback
