@@ -23,6 +23,7 @@ LOOK = 256
 SMALL = 2048 * 2048
 """Pixels that are read as a whole to reduce them."""
 
+METRES_PER_DEGREE = 111_320
 THIRDS = (0.15, 0.5, 0.85)
 """Where windows lie, of the raster's width and height."""
 
@@ -80,6 +81,17 @@ class RasterDescription:
     def count(self) -> int:
         """Number of bands."""
         return len(self.bands)
+
+
+def pixel_metres(grid: Grid) -> float:
+    """The larger side of a pixel in the middle of the grid, about, in metres; 0 where that cannot be told."""
+    if grid.crs is None:
+        return 0.0
+    side = max(grid.pixel_size)
+    if not grid.crs.is_geographic:
+        return side * float(grid.crs.linear_units_factor[1])
+    _, south, _, north = grid.bounds
+    return side * METRES_PER_DEGREE * math.cos(math.radians(min(abs(south + north) / 2, 89.0)))
 
 
 def _name(raster: DatasetReader, number: int) -> str:

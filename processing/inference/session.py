@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import Cancelled, ModelError
 from ..executors import cores
 from ..progress import Progress
-from .providers import OPTIONS, Provider, choose
+from .providers import Provider, choose, options
 
 LOOK = 0.05
 """Seconds between two looks at whether the user has cancelled."""
@@ -135,7 +135,7 @@ class Session:
             return None, f"{candidate.title} is not in the onnxruntime that is installed"
         try:
             session = onnxruntime.InferenceSession(
-                str(self.path), _options(self.threads), [candidate.name], [OPTIONS.get(candidate.key, {})]
+                str(self.path), _options(self.threads), [candidate.name], [options(candidate, self.threads)]
             )
         except Exception as error:  # onnxruntime's exceptions have no common base but this
             if last:
