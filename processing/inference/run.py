@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..executors import in_order
 from ..polygons.scratch import Scratch
 from ..progress import Progress
+from . import reading
 from .blending import Blend
 from .panels import Panel
 from .reading import Plan, Prepared, Reading, RowEnd, Seconds, local
@@ -112,9 +113,9 @@ class _Flow:
             plan.scores, tall, (panel.start, panel.end), self._first, self._received, panel.carry,
             None if self._scratch is None else self._scratch.array, self._first)
         self._received = panel.carried
-        reading = Reading(plan, panel, self.seconds)
+        windows = Reading(plan, panel, self.seconds)
         waiting: tuple[Prepared, Future[NDArray[np.float32]]] | None = None
-        with closing(in_order(self._reader, reading.prepare, reading.jobs(), AHEAD)) as prepared:
+        with closing(in_order(self._reader, windows.prepare, windows.jobs(), AHEAD)) as prepared:
             for item in prepared:
                 self.progress.check()
                 if isinstance(item, Prepared):
@@ -140,10 +141,10 @@ class _Flow:
 
     def _infer(self, item: Prepared) -> NDArray[np.float32]:
         assert item.pixels is not None
-        began = time.perf_counter()
+        began = reading.clock()
         left, top = int(self.plan.columns.starts[item.column]), int(self.plan.rows.starts[item.row])
         scores = self.network(item.pixels, place_of(self.plan.grid, top, left))
-        self.seconds.model += time.perf_counter() - began
+        self.seconds.model += reading.clock() - began
         return scores
 
     def _settle(
@@ -154,11 +155,11 @@ class _Flow:
             return
         item, future = waiting
         scores = self._poll(future)
-        began = time.perf_counter()
+        began = reading.clock()
         blend.add(scores[:, : item.height, : item.width], int(self.plan.rows.starts[item.row]),
                   int(self.plan.columns.starts[item.column]), self._down[item.row, : item.height],
                   self._across[item.column, : item.width])
-        self.seconds.blend += time.perf_counter() - began
+        self.seconds.blend += reading.clock() - began
         self.seconds.windows += 1
         self._count()
 
@@ -174,7 +175,7 @@ class _Flow:
     def _hand_on(self, end: RowEnd, blend: Blend, panel: Panel) -> None:
         """Have the rows that are complete finished and written."""
         grid = self.plan.grid
-        began = time.perf_counter()
+        began = reading.clock()
         if end.bottom > end.top:
             rows = grid.back_down.reach(end.top, end.bottom, grid.height)
             strip = blend.rows(*rows)
@@ -183,15 +184,15 @@ class _Flow:
         blend.move(min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0])))
         if self._scratch is not None:
             self._scratch.release()
-        self.seconds.blend += time.perf_counter() - began
+        self.seconds.blend += reading.clock() - began
 
     def _finish(self, strip: NDArray[np.float32], top: int, end: RowEnd, panel: Panel) -> None:
-        began = time.perf_counter()
+        began = reading.clock()
         grid, part = self.plan.grid, self.plan.part
         scores = to_raster(strip, grid, (end.top, end.bottom), (panel.left, panel.right), top, panel.start)
         self.finish(Finished(scores, end.wanted, end.asked, end.top - int(part.row_off),
                              panel.left - int(part.col_off)))
-        self.seconds.write += time.perf_counter() - began
+        self.seconds.write += reading.clock() - began
 
     def _count(self) -> None:
         self._done += 1
