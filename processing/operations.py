@@ -70,6 +70,8 @@ OPERATIONS: dict[str, Operation] = {
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
+    "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
+    "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }
 
