@@ -71,6 +71,7 @@ OPERATIONS: dict[str, Operation] = {
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
     "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
+    "compareprecision": Operation("inference.precision", "compare_precision", "PrecisionRequest"),
     "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }
