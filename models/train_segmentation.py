@@ -104,12 +104,20 @@ def describe(
     """Bitscape's card and the keys that Deepness reads, into the model's metadata."""
     model = onnx.load(str(path))
     del model.metadata_props[:]
+    forget_where_it_was_made(model.graph)
     keys = {key: json.dumps(value) for key, value in deepness_keys(recipe, standard).items()}
     for key, text in {METADATA_KEY: card_json(card_of(recipe, standard, scores, distance)), **keys}.items():
         model.metadata_props.add(key=key, value=text)
     model.producer_name, model.doc_string = "Bitscape", recipe.title
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def forget_where_it_was_made(graph: onnx.GraphProto) -> None:
+    """Take away the exporter's notes: lines and folders of source files."""
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 if __name__ == "__main__":
