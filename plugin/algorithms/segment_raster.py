@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -33,8 +34,16 @@ from .segment_results import finish
 
 BLENDS = ("hann", "crop", "average")
 PROVIDERS = (
-    "automatic", "CPU", "CUDA (NVIDIA)", "TensorRT (NVIDIA)", "DirectML", "OpenVINO (Intel)", "CoreML", "MIGraphX (AMD)",
-    "QNN (Qualcomm)", "oneDNN",
+    "automatic",
+    "CPU",
+    "CUDA (NVIDIA)",
+    "TensorRT (NVIDIA)",
+    "DirectML",
+    "OpenVINO (Intel)",
+    "CoreML",
+    "MIGraphX (AMD)",
+    "QNN (Qualcomm)",
+    "oneDNN",
 )
 """What the backend calls them; which of them there are, it says when it runs."""
 
@@ -45,17 +54,23 @@ class SegmentRaster(BitscapeAlgorithm):
     ID = "segmentraster"
     GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP(
-        "Bitscape", "onnx,deep learning,neural network,segmentation,regression,inference,predict,u-net,deepness,ai,model")
+        "Bitscape",
+        "onnx,deep learning,neural network,segmentation,regression,inference,predict,u-net,deepness,ai,model",
+    )
 
     def displayName(self) -> str:
         return tr("Segment raster with a model")
 
     def shortDescription(self) -> str:
-        return tr("Runs an ONNX model over a raster: classes, scores, confidence and polygons without seams, or numbers.")
+        return tr(
+            "Runs an ONNX model over a raster: classes, scores, confidence and polygons without seams, or numbers."
+        )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         whole, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
-        self.add(RasterFile("INPUT", tr("Raster")), tr("Any bands and numbers; what the model needs of them is in its card."))
+        self.add(
+            RasterFile("INPUT", tr("Raster")), tr("Any bands and numbers; what the model needs of them is in its card.")
+        )
         self.add(QgsProcessingParameterFile("MODEL", tr("Model (.onnx)"), extension="onnx"))
         self.add(QgsProcessingParameterFile("CARD", tr("Model card (.json)"), extension="json", optional=True),
                  tr("Only where the card is neither in the model nor beside it as <model>.card.json."), advanced=True)
@@ -63,22 +78,51 @@ class SegmentRaster(BitscapeAlgorithm):
                  tr("Numbers of the raster's bands in the order of the card's. Without them bands are found by their "
                     "names; the log says how."))
         polygons = QgsProcessing.SourceType.TypeVectorPolygon
-        self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), [polygons], optional=True),
-                 tr("Results cover its bounds; outside the polygons is no data. The model also sees what is around."))
+        self.add(
+            QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), [polygons], optional=True),
+            tr("Results cover its bounds; outside the polygons is no data. The model also sees what is around."),
+        )
         self.add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
                  tr("Whole pixels of the raster that it touches; without it all of them."))
-        self.add(QgsProcessingParameterNumber("THRESHOLD", tr("Threshold of scores (0 to 1, empty = the card's)"), real, None,
-                                              optional=True, minValue=0, maxValue=1),
-                 tr("A pixel has a class if its score is at least this. Where classes exclude each other there is none unless "
-                    "you, or the card, give one."))
-        self.add(QgsProcessingParameterNumber("SMALL_SEGMENTS", tr("Remove small segments: filter side (pixels, -1 = the "
+        self.add(
+            QgsProcessingParameterNumber(
+                "THRESHOLD",
+                tr("Threshold of scores (0 to 1, empty = the card's)"),
+                real,
+                None,
+                optional=True,
+                minValue=0,
+                maxValue=1,
+            ),
+            tr(
+                "A pixel has a class if its score is at least this. Where classes exclude each other there is "
+                "none unless "
+                "you, or the card, give one."
+            ),
+        )
+        self.add(QgsProcessingParameterNumber("SMALL_SEGMENTS", tr("Remove small segments: filter side (pixels, -1 = "
+                                                                   "the "
                                               "card's)"), whole, -1, minValue=-1, maxValue=999),
                  tr("Each pixel gets the most frequent class of the square around it; 0 leaves them."), advanced=True)
         self.add(QgsProcessingParameterNumber("MIN_AREA", tr("Minimum area of a polygon (m²)"), real, 0, minValue=0))
-        self.add(QgsProcessingParameterNumber("TILE", tr("Side of windows (pixels of the model, 0 = the card's)"), whole, 0,
-                                              minValue=0, maxValue=8192), advanced=True)
-        self.add(QgsProcessingParameterNumber("OVERLAP", tr("Overlap of windows (% of a window, empty = the card's)"), real,
-                                              None, optional=True, minValue=0, maxValue=75), advanced=True)
+        self.add(
+            QgsProcessingParameterNumber(
+                "TILE", tr("Side of windows (pixels of the model, 0 = the card's)"), whole, 0, minValue=0, maxValue=8192
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(
+                "OVERLAP",
+                tr("Overlap of windows (% of a window, empty = the card's)"),
+                real,
+                None,
+                optional=True,
+                minValue=0,
+                maxValue=75,
+            ),
+            advanced=True,
+        )
         self.add(QgsProcessingParameterEnum("BLEND", tr("Windows are joined by"), [
             tr("Blending (Hann)"), tr("Cropping"), tr("Averaging"),
         ], defaultValue=0), advanced=True)
@@ -142,6 +186,7 @@ class SegmentRaster(BitscapeAlgorithm):
             "polygons": self.parameterAsOutputLayer(parameters, "POLYGONS", context) or None,
         }
         places = {name: path and sources.absolute(path) for name, path in planned.items()}
+        _require_names_of_their_own([Path(path) for path in places.values() if path])
         result = self.run_backend({**self._request, **places}, feedback)
         made = finish(result, planned, context, feedback)
         return {**made, "PROVIDER_USED": result["provider_used"], "COVERED_PIXELS": result["covered_pixels"],
@@ -150,6 +195,17 @@ class SegmentRaster(BitscapeAlgorithm):
     def _given(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> float | None:
         """A number, None if the parameter was left empty."""
         return None if parameters.get(name) in (None, "") else self.parameterAsDouble(parameters, name, context)
+
+
+def _require_names_of_their_own(paths: list[Path]) -> None:
+    """QGIS keeps a layer's style in <name>.qml, whatever the ending of its file: two would share one."""
+    names = [path.with_suffix("") for path in paths]
+    for path, name in zip(paths, names):
+        if names.count(name) > 1:
+            message = tr("Two results are named {0}, but for the ending: QGIS keeps the styles of both in one file. "
+                         "Name them "
+                         "differently.")
+            raise QgsProcessingException(message.format(path.stem))
 
 
 def _numbers(text: str) -> list[int] | None:

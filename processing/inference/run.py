@@ -142,7 +142,9 @@ def run(
     to bottom. ``where`` (the provider) is part of the progress message. Raises Cancelled within a tenth of a second."""
     cut = plan.panels()
     with ExitStack() as stack:
-        flow = _Flow(plan, network, finish, progress, where, len(plan.window_rows) * sum(len(one.windows) for one in cut))
+        flow = _Flow(
+            plan, network, finish, progress, where, len(plan.window_rows) * sum(len(one.windows) for one in cut)
+        )
         flow.open(stack, max(one.carried for one in cut))
         try:
             for panel in cut:
@@ -248,7 +250,7 @@ class _Flow:
         while True:
             try:
                 return future.result(timeout=POLL)
-            except Late:
+            except Late:  # noqa: PERF203 (a look at the user, ten times a second)
                 if future.done():
                     raise  # the work itself ran out of time
                 self.progress.check()
@@ -262,7 +264,9 @@ class _Flow:
             strip = blend.rows(*rows)
             self.wait_for_writing(1)
             self._writing.append(self._writer.submit(self._finish, strip, rows[0], end, panel))
-        blend.move(min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0])))
+        blend.move(
+            min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0]))
+        )
         if self._scratch is not None:
             self._scratch.release()
         self.seconds.blend += clock() - began
@@ -328,8 +332,13 @@ class _Reading:
         if row == self._row:
             return top, bottom
         self._row = row
-        self._empty = plan.area is not None and plan.area.columns(
-            plan.source.grid, Window(self._columns[0], above, self._columns[1] - self._columns[0], bottom - above)) is None
+        self._empty = (
+            plan.area is not None
+            and plan.area.columns(
+                plan.source.grid, Window(self._columns[0], above, self._columns[1] - self._columns[0], bottom - above)
+            )
+            is None
+        )
         if not self._empty:
             self._stripe.move(above, bottom)
         return top, bottom
