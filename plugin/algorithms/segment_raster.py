@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
+    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterBoolean,
@@ -100,7 +102,18 @@ class SegmentRaster(BitscapeAlgorithm):
             "polygons": self.parameterAsOutputLayer(parameters, "POLYGONS", context) or None,
         }
         places = {name: path and sources.absolute(path) for name, path in planned.items()}
+        _require_names_of_their_own([Path(path) for path in places.values() if path])
         result = self.run_backend({**self._request, **places}, feedback)
         made = finish(result, planned, context, feedback)
         return {**made, "PROVIDER_USED": result["provider_used"], "COVERED_PIXELS": result["covered_pixels"],
                 "SECONDS": result["seconds"]["total"]}
+
+
+def _require_names_of_their_own(paths: list[Path]) -> None:
+    """QGIS keeps a layer's style in <name>.qml, whatever the ending of its file: two would share one."""
+    names = [path.with_suffix("") for path in paths]
+    for path, name in zip(paths, names):
+        if names.count(name) > 1:
+            message = tr("Two results are named {0}, but for the ending: QGIS keeps the styles of both in one file. "
+                         "Name them differently.")
+            raise QgsProcessingException(message.format(path.stem))

@@ -1,4 +1,5 @@
-"""What the windows of some rows have said so far: scores added up by their weights, handed on when they are complete."""
+"""What the windows of some rows have said so far: scores added up by their weights, handed on when they are
+complete."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Decision:
         """Classes (height, width), confidence (height, width) and scores (channels, height, width), as bytes: 0 … 254
         for 0 … 1, and 255 where nothing is wanted.
 
-        Confidence is the margin between the most likely class and the next one: 0 undecided, 1 sure, whatever the number
+        Confidence is the margin between the most likely class and the next one: 0 undecided, 1 sure, whatever the
+        number
         of classes. Where classes do not exclude each other, "none of them" takes part, as 1 − the largest score.
         """
         shape = scores.shape[1:]
@@ -72,10 +73,7 @@ def _decide(
             said = values[which[column]]
             if top < threshold:
                 said = other
-            if exclusive:
-                margin = top - next_one
-            else:
-                margin = max(top, one - top) - max(next_one, min(top, one - top))
+            margin = top - next_one if exclusive else max(top, one - top) - max(next_one, min(top, one - top))
             known = wanted[row, column]
             classes[row, column] = said if known else NO_CLASS
             confidence[row, column] = _byte(margin) if known else np.uint8(NO_SCORE)

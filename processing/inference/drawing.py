@@ -120,10 +120,13 @@ def head_maps(heads: tuple[Head, ...], card: Card, threshold: float | None, grid
         bands = slice(first, first + head.channels)
         first += head.channels
         if head.kind == "numbers":
-            found.append(HeadMaps(head, bands, [], None, Tally(grid), numbers=[Numbers() for _ in range(head.channels)]))
+            found.append(
+                HeadMaps(head, bands, [], None, Tally(grid), numbers=[Numbers() for _ in range(head.channels)])
+            )
             continue
         if max(entry.id for entry in head.classes) >= NO_CLASS:
-            raise InputError(f"The card of {model} has the class number {max(entry.id for entry in head.classes)}; class "
+            raise InputError(f"The card of {model} has the class number {max(entry.id for entry in head.classes)}; "
+                             f"class "
                              f"maps hold 0 to {NO_CLASS - 1}. Number its classes anew.")
         classes = [ClassName(entry.id, entry.name, entry.colour) for entry in head.classes]
         exclusive = head.kind == "classes"

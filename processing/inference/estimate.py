@@ -31,7 +31,8 @@ SAMPLE = 3
 
 
 class EstimateRequest(ModelRequest):
-    """What ``ModelRequest`` says; ``outputs``: which of classes, scores, confidence and polygons are wanted; ``output``:
+    """What ``ModelRequest`` says; ``outputs``: which of classes, scores, confidence and polygons are wanted;
+    ``output``:
     where one of them would go."""
 
     outputs: list[str] = Field(default_factory=lambda: ["classes"], max_length=len(OUTPUTS))
@@ -66,7 +67,7 @@ def estimate_segment(request: EstimateRequest, progress: Progress) -> SegmentEst
 
     Raises InputError or ModelError as the run itself would.
     """
-    setup = set_up(request, Path("."), progress)
+    setup = set_up(request, Path(), progress)
     plan = setup.plan
     with TemporaryDirectory(prefix="bitscape-") as folder:
         sample = replace(plan, part=_middle(plan), area=None, beside=Path(folder) / "x")
@@ -81,12 +82,23 @@ def estimate_segment(request: EstimateRequest, progress: Progress) -> SegmentEst
     inside = pixels if plan.area is None else plan.area.pixels(plan.source.grid, plan.part)
     sampled = int(sample.part.width * sample.part.height)
     return SegmentEstimate(
-        width=int(plan.part.width), height=int(plan.part.height), pixels=inside, windows=count,
-        tile=plan.rows.tile + 2 * plan.margin, overlap=plan.rows.overlap, seconds=seconds * count, window_seconds=seconds,
-        model_share=min(1.0, model / (seconds * windows)) if windows else 0.0, bytes=round(size / sampled * inside),
-        memory=_memory(plan), free_bytes=None if request.output is None else _free(request.output),
-        provider_used=setup.model.provider_used, fallback=setup.model.fallback, threads=setup.model.threads,
-        resampled=not plan.grid.same)
+        width=int(plan.part.width),
+        height=int(plan.part.height),
+        pixels=inside,
+        windows=count,
+        tile=plan.rows.tile + 2 * plan.margin,
+        overlap=plan.rows.overlap,
+        seconds=seconds * count,
+        window_seconds=seconds,
+        model_share=min(1.0, model / (seconds * windows)) if windows else 0.0,
+        bytes=round(size / sampled * inside),
+        memory=_memory(plan),
+        free_bytes=None if request.output is None else _free(request.output),
+        provider_used=setup.model.provider_used,
+        fallback=setup.model.fallback,
+        threads=setup.model.threads,
+        resampled=not plan.grid.same,
+    )
 
 
 def _measure(
@@ -100,7 +112,9 @@ def _measure(
             names = ["numbers"] if one.decision is None else [name for name in outputs if name in OUTPUTS[:3]]
             for name in names:
                 files.append(folder / f"{name}_{number}.tif")
-                writer = RasterWriter(files[-1], setup.plan.source.grid.crop(sample.part), one.layout(name, {}), Progress())
+                writer = RasterWriter(
+                    files[-1], setup.plan.source.grid.crop(sample.part), one.layout(name, {}), Progress()
+                )
                 one.targets[name] = BlockWriter(stack.enter_context(writer))
 
         def finish(finished: Finished) -> None:
@@ -149,7 +163,9 @@ def _windows(plan: Plan) -> int:
     for row in plan.window_rows:
         top = int(plan.rows.starts[row]) * grid.down.factor
         bottom = min(int(plan.rows.starts[row]) + plan.rows.tile, grid.height) * grid.down.factor
-        corners = np.array([[(x0, top), (x1, top), (x1, bottom), (x0, bottom)] for x0, x1 in zip(left, right, strict=True)])
+        corners = np.array(
+            [[(x0, top), (x1, top), (x1, bottom), (x0, bottom)] for x0, x1 in zip(left, right, strict=True)]
+        )
         on_ground = corners @ np.array([[t.a, t.d], [t.b, t.e]]) + (t.c, t.f)
         count += len(np.unique(tree.query(shapely.polygons(on_ground), "intersects")[0]))
     return count

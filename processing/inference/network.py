@@ -59,8 +59,10 @@ class ModelNetwork:
     def reach(self, side: int) -> int | None:
         """How many pixels the edge of a window of that side reaches into the result; None if too far to tell.
 
-        Two windows of noise, one moved against the other, have different edges and the same pixels: where they disagree,
-        an edge has a say. What is below 1e-5 of the largest score is none. For a fully convolutional network this is half
+        Two windows of noise, one moved against the other, have different edges and the same pixels: where they
+        disagree,
+        an edge has a say. What is below 1e-5 of the largest score is none. For a fully convolutional network this is
+        half
         of its receptive field, or less where its rim hardly counts. The noise is always the same, and so is the answer.
         """
         shift = side // 4 // 32 * 32
@@ -71,7 +73,9 @@ class ModelNetwork:
         try:
             one = self._scores(np.ascontiguousarray(noise[:, :, :side]))[:, :, shift:]
             other = self._scores(np.ascontiguousarray(noise[:, :, shift:]))[:, :, : one.shape[2]]
-        except ModelError:  # some models cannot make anything of noise; what is wrong otherwise the raster's windows show
+        except (
+            ModelError
+        ):  # some models cannot make anything of noise; what is wrong otherwise the raster's windows show
             return None
         apart = np.abs(one - other).max(axis=(0, 1)) > 1e-5 * max(float(np.abs(one).max()), 1e-30)
         half = len(apart) // 2

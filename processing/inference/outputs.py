@@ -82,7 +82,8 @@ class Tally:
         self.pixels[:], self.areas[:] = 0, 0
 
     def add(self, classes: NDArray[np.uint8], top: int, left: int) -> None:
-        """Count classes (height, width). The area of a pixel is that in the middle of a block: it hardly changes within."""
+        """Count classes (height, width). The area of a pixel is that in the middle of a block: it hardly changes
+        within."""
         for row in range(0, classes.shape[0], BLOCK):
             for column in range(0, classes.shape[1], BLOCK):
                 part = classes[row : row + BLOCK, column : column + BLOCK]

@@ -44,10 +44,7 @@ def panels(axis: Axis, grid: ModelGrid, left: int, right: int, widest: int, bloc
     end = start
     while left < right:
         cut = right if right - left <= max(widest, block) else _cut(axis, grid, left, widest, block)
-        if cut >= right:
-            last = first.stop
-        else:
-            last = axis.touching(0, back.reach(left, cut, grid.width)[1]).stop
+        last = first.stop if cut >= right else axis.touching(0, back.reach(left, cut, grid.width)[1]).stop
         windows = range(run, max(run, last))
         if windows:
             end = min(grid.width, int(axis.starts[windows[-1]]) + axis.tile)

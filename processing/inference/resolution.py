@@ -110,7 +110,8 @@ def spread(grid: Grid) -> float:
 
 
 def model_grid(grid: Grid, resolution: float | None) -> ModelGrid:
-    """The grid for a model of ``resolution`` m per pixel (None: any). It is the raster's own where its pixels are of that
+    """The grid for a model of ``resolution`` m per pixel (None: any). It is the raster's own where its pixels are of
+    that
     size, within a tenth, and where nothing says how large they are."""
     size = metres(grid)
     plain = ModelGrid(grid.height, grid.width, Scale(1.0), Scale(1.0))

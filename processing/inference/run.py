@@ -61,7 +61,9 @@ def run(
     to bottom. ``where`` (the provider) is part of the progress message. Raises Cancelled within a tenth of a second."""
     cut = plan.panels()
     with ExitStack() as stack:
-        flow = _Flow(plan, network, finish, progress, where, len(plan.window_rows) * sum(len(one.windows) for one in cut))
+        flow = _Flow(
+            plan, network, finish, progress, where, len(plan.window_rows) * sum(len(one.windows) for one in cut)
+        )
         flow.open(stack, max(one.carried for one in cut))
         try:
             for panel in cut:
@@ -167,7 +169,7 @@ class _Flow:
         while True:
             try:
                 return future.result(timeout=POLL)
-            except Late:
+            except Late:  # noqa: PERF203 (a look at the user, ten times a second)
                 if future.done():
                     raise  # the work itself ran out of time
                 self.progress.check()
@@ -181,7 +183,9 @@ class _Flow:
             strip = blend.rows(*rows)
             self.wait_for_writing(1)
             self._writing.append(self._writer.submit(self._finish, strip, rows[0], end, panel))
-        blend.move(min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0])))
+        blend.move(
+            min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0]))
+        )
         if self._scratch is not None:
             self._scratch.release()
         self.seconds.blend += reading.clock() - began

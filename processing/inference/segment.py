@@ -38,7 +38,8 @@ OUTPUTS = ("classes", "scores", "confidence", "polygons")
 class SegmentRequest(ModelRequest):
     """What ``ModelRequest`` says, and where the results go: at least one of them.
 
-    ``classes`` (class numbers of the card, 255: none), ``scores`` (a band a class, 0 … 254 for 0 … 1), ``confidence`` (the
+    ``classes`` (class numbers of the card, 255: none), ``scores`` (a band a class, 0 … 254 for 0 … 1), ``confidence``
+    (the
     margin between the best class and the next, 0 … 254) and ``polygons`` (a GeoPackage). A regressor's numbers go to
     ``classes``, or to ``scores`` where that alone is given. Of a model with several heads each has its own files:
     ``map_<head>.tif``. ``small_segment``: side in pixels of the filter that takes away small segments (0: none, −1: the
@@ -101,8 +102,10 @@ class HeadResult(Result):
 
 
 class SegmentResult(Result):
-    """``pixels`` were asked for, of which ``covered_pixels`` have data. ``seconds`` by stage (read, model, blend, write: in
-    threads side by side; smooth, overviews, polygons: after them) and in total. ``resampled``: to the model's pixels and back."""
+    """``pixels`` were asked for, of which ``covered_pixels`` have data. ``seconds`` by stage (read, model, blend,
+    write: in
+    threads side by side; smooth, overviews, polygons: after them) and in total. ``resampled``: to the model's pixels
+    and back."""
 
     model_name: str
     model_type: str
@@ -168,7 +171,8 @@ def segment_raster(request: SegmentRequest, progress: Progress) -> SegmentResult
                 with progress.stage(0, share, "Reading"):
                     found = run(setup.plan, setup.network, finish, progress, setup.model.provider_used)
                 if not count.asked:
-                    raise InputError(f"The area of interest holds the centre of no pixel of {Path(request.input).name}. "
+                    raise InputError(f"The area of interest holds the centre of no pixel of "
+                                     f"{Path(request.input).name}. "
                                      "Draw it larger.")
                 setup.model.close()
                 seconds.update(read=found.read, model=found.model, blend=found.blend, write=found.write)
@@ -200,7 +204,9 @@ def _check(request: SegmentRequest) -> list[Path]:
             raise OutputError(f"{path.name} should end in {wanted[0]}: {name} are written as "
                               f"{'GeoPackage' if name == 'polygons' else 'GeoTIFF'}.")
         require_folder(path)
-    inputs = {one.resolve() for one in (request.model, Path(request.input), request.aoi, request.card) if one is not None}
+    inputs = {
+        one.resolve() for one in (request.model, Path(request.input), request.aoi, request.card) if one is not None
+    }
     for path in given.values():
         if path.resolve() in inputs:
             raise InputError(f"{path} is an input of this run; the result would overwrite it. Choose another name.")
@@ -208,7 +214,11 @@ def _check(request: SegmentRequest) -> list[Path]:
 
 
 def _record(request: SegmentRequest, setup: Setup) -> dict[str, Any]:
-    inputs: list[str | Path] = [request.model, request.input, *(path for path in (request.card, request.aoi) if path is not None)]
+    inputs: list[str | Path] = [
+        request.model,
+        request.input,
+        *(path for path in (request.card, request.aoi) if path is not None),
+    ]
     parameters = request.model_dump(mode="json")
     parameters["bands_used"] = list(setup.channels.bands)
     parameters["provider_used"] = setup.model.provider_used
@@ -224,9 +234,14 @@ def _planned(
         name = one.head.name or str(number + 1)
         if one.decision is None:
             path = file_of(request.classes or request.scores, name, len(maps) > 1)
-            others = [output for output in OUTPUTS if getattr(request, output) not in (None, request.classes or request.scores)]
+            others = [
+                output
+                for output in OUTPUTS
+                if getattr(request, output) not in (None, request.classes or request.scores)
+            ]
             if path is None:
-                raise InputError("A regressor gives numbers: choose where they go as the classes or the scores. It has no "
+                raise InputError("A regressor gives numbers: choose where they go as the classes or the scores. It "
+                                 "has no "
                                  "confidence and no polygons.")
             if others:
                 progress.warn(f"A regressor gives numbers, which go to {path.name}; no {' and no '.join(others)} are "
@@ -350,27 +365,60 @@ def _polygons(
     shown = [str(one.value) for one in maps.classes if one.value != maps.background]
     scores = head["scores"].partial if "scores" in head else None
     return class_polygons(
-        PolygonRequest(inputs=[beside.classes(head)], classes=shown, threshold=0.5, min_area=request.min_area, max_hole=0,
-                       tolerance=0, score=scores, output=head["polygons"].partial), progress, record)
+        PolygonRequest(
+            inputs=[beside.classes(head)],
+            classes=shown,
+            threshold=0.5,
+            min_area=request.min_area,
+            max_hole=0,
+            tolerance=0,
+            score=scores,
+            output=head["polygons"].partial,
+        ),
+        progress,
+        record,
+    )
 
 
 def _head(maps: HeadMaps, files: Sequence[File], made: PolygonResult | None) -> HeadResult:
     paths = {one.output: one.path for one in files if one.maps is maps}
     tally = maps.tally
     return HeadResult(
-        name=maps.head.name, kind="numbers" if maps.decision is None else "classes", classes=paths.get("classes"),
-        scores=paths.get("scores"), confidence=paths.get("confidence"), polygons=paths.get("polygons"),
-        numbers=paths.get("numbers"), background=maps.background if maps.decision else None,
-        shares=[ClassShare(value=one.value, name=one.name, colour=one.colour, pixels=int(tally.pixels[one.value]),
-                           area=float(tally.areas[one.value]) / HECTARE if tally.on_earth else None)
-                for one in maps.classes],
+        name=maps.head.name,
+        kind="numbers" if maps.decision is None else "classes",
+        classes=paths.get("classes"),
+        scores=paths.get("scores"),
+        confidence=paths.get("confidence"),
+        polygons=paths.get("polygons"),
+        numbers=paths.get("numbers"),
+        background=maps.background if maps.decision else None,
+        shares=[
+            ClassShare(
+                value=one.value,
+                name=one.name,
+                colour=one.colour,
+                pixels=int(tally.pixels[one.value]),
+                area=float(tally.areas[one.value]) / HECTARE if tally.on_earth else None,
+            )
+            for one in maps.classes
+        ],
         score_names=[one.name for one in maps.scored] if maps.decision else [],
-        bands=[NumberBand(name=name, minimum=seen.low if seen.count else None,
-                          mean=seen.total / seen.count if seen.count else None, maximum=seen.high if seen.count else None)
-               for name, seen in zip(maps.number_names, maps.numbers, strict=True)],
-        polygon_kinds=[PolygonKind(name=kind.name, value=kind.value, colour=kind.colour, count=kind.count)
-                       for kind in (made.kinds if made else [])],
-        polygon_fields=made.fields if made else [], polygon_description=made.description if made else "")
+        bands=[
+            NumberBand(
+                name=name,
+                minimum=seen.low if seen.count else None,
+                mean=seen.total / seen.count if seen.count else None,
+                maximum=seen.high if seen.count else None,
+            )
+            for name, seen in zip(maps.number_names, maps.numbers, strict=True)
+        ],
+        polygon_kinds=[
+            PolygonKind(name=kind.name, value=kind.value, colour=kind.colour, count=kind.count)
+            for kind in (made.kinds if made else [])
+        ],
+        polygon_fields=made.fields if made else [],
+        polygon_description=made.description if made else "",
+    )
 
 
 def _say(result: SegmentResult, request: SegmentRequest, progress: Progress) -> None:

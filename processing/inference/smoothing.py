@@ -19,7 +19,8 @@ def smoothed(classes: NDArray[np.uint8], side: int) -> Iterator[tuple[int, NDArr
     frequent among the ``side`` × ``side`` pixels around it (even: one more).
 
     Of two classes this is the median filter. Of more it is what a median is meant to do: the middle of class numbers
-    means nothing. Pixels without a class stay so and do not count; of equally frequent classes the pixel's own wins, else
+    means nothing. Pixels without a class stay so and do not count; of equally frequent classes the pixel's own wins,
+    else
     the smaller number. The map's edge cuts the square.
     """
     height, width = classes.shape

@@ -1,4 +1,5 @@
-"""The raster a model is run on: the bands that it needs, which pixels are known, and reading each block of them once."""
+"""The raster a model is run on: the bands that it needs, which pixels are known, and reading each block of them
+once."""
 
 from __future__ import annotations
 
@@ -18,7 +19,6 @@ from ..grids.area import AreaOfInterest
 from ..grids.grid import Grid
 from ..grids.reader import open_raster
 
-
 Known = Callable[[NDArray[Any], NDArray[np.bool_] | None], NDArray[np.bool_]]
 
 
@@ -26,7 +26,8 @@ Known = Callable[[NDArray[Any], NDArray[np.bool_] | None], NDArray[np.bool_]]
 class Source:
     """Some bands of a raster, numbered from 1.
 
-    ``known`` says which pixels (bands, height, width) mean something, (height, width), within a mask: the file's own mask or
+    ``known`` says which pixels (bands, height, width) mean something, (height, width), within a mask: the file's own
+    mask or
     alpha, where it has one (``masked``). ``block``: rows and columns of the file's blocks.
     """
 
@@ -85,7 +86,8 @@ class Source:
 class Stripe:
     """Rows of a panel of a raster that move down with the windows: no block is decoded twice. For one thread.
 
-    ``columns`` are those of the panel. ``wanted`` are the known pixels within the part that is asked for (``part``) and,
+    ``columns`` are those of the panel. ``wanted`` are the known pixels within the part that is asked for (``part``)
+    and,
     where there is one, the area of interest.
     """
 

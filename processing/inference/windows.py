@@ -1,4 +1,5 @@
-"""Where a model's windows lie on a grid: on one lattice from the grid's own corner, whatever part of it is asked for."""
+"""Where a model's windows lie on a grid: on one lattice from the grid's own corner, whatever part of it is asked
+for."""
 
 from __future__ import annotations
 
@@ -102,7 +103,8 @@ def placed_overlap(tile: int, overlap: int) -> int:
     Raises InputError if the overlap leaves nothing to step by.
     """
     if overlap < 0 or 2 * overlap > 1.5 * tile:
-        raise InputError(f"An overlap of {overlap} pixels does not fit windows of {tile} pixels: it may be three quarters "
+        raise InputError(f"An overlap of {overlap} pixels does not fit windows of {tile} pixels: it may be three "
+                         f"quarters "
                          "of a window at most.")
     step = tile - overlap
     return tile - (step // STRIDE * STRIDE if step >= STRIDE and tile % STRIDE == 0 else step)

@@ -1,6 +1,7 @@
 """segment_memory: peak resident memory of segmentraster over 8192² × 6 bands, over that at 2048². Lower is better.
 
-The U-Net, windows and outputs (classes, scores and confidence) of the other benchmark of segmentation. Each run is a process
+The U-Net, windows and outputs (classes, scores and confidence) of the other benchmark of segmentation. Each run is a
+process
 of its own, as QGIS starts it; the figure is the kernel's account of its peak. Needs torch, to make the model.
 """
 
@@ -47,11 +48,22 @@ def main() -> None:
         peak_megabytes(folder, folder / "unet.onnx", 1024)  # compiles the kernels: that takes memory too
         (small, small_seconds), (large, large_seconds) = (
             peak_megabytes(folder, folder / "unet.onnx", size) for size in SIZES)
-    print(json.dumps({
-        "name": "segment_memory", "ratio": round(large / small, 3), "direction": "lower", "peer": f"itself at {SIZES[0]}²",
-        "ours": round(large), "theirs": round(small), "unit": "MB", "limit_fraction": round(small / large, 2),
-        "limit": "memory that does not grow", "wall_seconds": [round(small_seconds, 1), round(large_seconds, 1)],
-    }))
+    print(
+        json.dumps(
+            {
+                "name": "segment_memory",
+                "ratio": round(large / small, 3),
+                "direction": "lower",
+                "peer": f"itself at {SIZES[0]}²",
+                "ours": round(large),
+                "theirs": round(small),
+                "unit": "MB",
+                "limit_fraction": round(small / large, 2),
+                "limit": "memory that does not grow",
+                "wall_seconds": [round(small_seconds, 1), round(large_seconds, 1)],
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

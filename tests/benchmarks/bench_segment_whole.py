@@ -2,7 +2,8 @@
 
 The peer: torch eager, the same weights, windows of 512 pixels every 448 as a grid sampler gives them, read one by one
 with rasterio, probabilities summed in an array of the whole raster and divided by their counts, the largest written as
-deflate GeoTIFF with overviews. Ours blends the same windows by the same weights ("average"), so that both have to agree:
+deflate GeoTIFF with overviews. Ours blends the same windows by the same weights ("average"), so that both have to
+agree:
 probabilities to 1e-3 (before they are written as classes) and classes but for ties. Both on one core with one thread,
 alternating, minimum of each; the clock is processor time of all threads. Needs torch.
 """
@@ -70,8 +71,11 @@ def by_torch(network: Any, source: Path, target: Path) -> np.ndarray:
 
 def ours(model: Path, source: Path, target: Path) -> dict[str, Any]:
     """segmentraster; its result."""
-    return operations.run("segmentraster", {
-        "model": str(model), "input": str(source), "classes": str(target), "blend": "average", "threads": 1}, Progress())
+    return operations.run(
+        "segmentraster",
+        {"model": str(model), "input": str(source), "classes": str(target), "blend": "average", "threads": 1},
+        Progress(),
+    )
 
 
 def agree(model: Path, source: Path, theirs: np.ndarray, part: Window) -> float:
@@ -128,14 +132,29 @@ def main() -> None:
               "write": spent["write"] + spent["overviews"]}
     whole = sum(stages.values())
     parameters = sum(weights.numel() for weights in network.parameters())
-    print(json.dumps({
-        "name": "segment_whole", "ratio": round(min(their) / min(own), 2), "direction": "higher",
-        "peer": f"torch {torch.__version__} eager, windows one by one, rasterio", "ours": round(min(own), 2),
-        "theirs": round(min(their), 2), "unit": "s (processor)", "limit_fraction": round(stages["model"] / whole, 2),
-        "limit": "the model alone", "shares": {name: round(value / whole, 3) for name, value in stages.items()},
-        "raster": f"{SIZE}² × 6 uint16, deflate", "parameters": parameters, "tile": TILE, "overlap": OVERLAP, "threads": 1,
-        "largest_difference": difference, "classes_unlike": unlike,
-    }))
+    print(
+        json.dumps(
+            {
+                "name": "segment_whole",
+                "ratio": round(min(their) / min(own), 2),
+                "direction": "higher",
+                "peer": f"torch {torch.__version__} eager, windows one by one, rasterio",
+                "ours": round(min(own), 2),
+                "theirs": round(min(their), 2),
+                "unit": "s (processor)",
+                "limit_fraction": round(stages["model"] / whole, 2),
+                "limit": "the model alone",
+                "shares": {name: round(value / whole, 3) for name, value in stages.items()},
+                "raster": f"{SIZE}² × 6 uint16, deflate",
+                "parameters": parameters,
+                "tile": TILE,
+                "overlap": OVERLAP,
+                "threads": 1,
+                "largest_difference": difference,
+                "classes_unlike": unlike,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What the benchmarks of segmentation share: a raster of six bands, a U-Net of half a million parameters, its ONNX file."""
+"""What the benchmarks of segmentation share: a raster of six bands, a U-Net of half a million parameters, its ONNX
+file."""
 
 from __future__ import annotations
 
@@ -30,10 +31,22 @@ def need_torch() -> Any:
 def make_raster(path: Path, size: int, deflate: bool = True) -> Path:
     """Six bands of uint16, reflectance × 10,000: fields, a river and noise, 10 m."""
     random = np.random.default_rng(1)
-    profile = {"driver": "GTiff", "dtype": "uint16", "count": 6, "height": size, "width": size, "crs": "EPSG:32631",
-               "transform": Affine(10, 0, 500_000, 0, -10, 5_000_000), "nodata": 0, "tiled": True, "blockxsize": 512,
-               "blockysize": 512, "compress": "deflate" if deflate else "zstd", "zlevel" if deflate else "zstd_level": 1,
-               "predictor": 2}
+    profile = {
+        "driver": "GTiff",
+        "dtype": "uint16",
+        "count": 6,
+        "height": size,
+        "width": size,
+        "crs": "EPSG:32631",
+        "transform": Affine(10, 0, 500_000, 0, -10, 5_000_000),
+        "nodata": 0,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "deflate" if deflate else "zstd",
+        "zlevel" if deflate else "zstd_level": 1,
+        "predictor": 2,
+    }
     with rasterio.open(path, "w", **profile) as dataset:
         for number, name in enumerate(BANDS, 1):
             dataset.set_band_description(number, name)

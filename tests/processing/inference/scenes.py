@@ -37,7 +37,9 @@ def answer(model: Path, channels: NDArray[np.float32]) -> list[NDArray[Any]]:
 def segment(model: Path, source: Path, progress: Progress | None = None, **request: Any) -> dict[str, Any]:
     """Run segmentraster, with paths as they are."""
     values = {name: str(value) if isinstance(value, Path) else value for name, value in request.items()}
-    return operations.run("segmentraster", {"model": str(model), "input": str(source), **values}, progress or Progress())
+    return operations.run(
+        "segmentraster", {"model": str(model), "input": str(source), **values}, progress or Progress()
+    )
 
 
 def read(path: Path | str) -> NDArray[Any]:

@@ -42,7 +42,9 @@ def test_yes_or_no() -> None:
 
 
 def test_several_that_do_not_exclude_each_other() -> None:
-    classes, confidence = decide([[0.9, 0.2, 0.6], [0.8, 0.3, 0.1]], values=(1, 2), exclusive=False, threshold=0.5, other=0)
+    classes, confidence = decide(
+        [[0.9, 0.2, 0.6], [0.8, 0.3, 0.1]], values=(1, 2), exclusive=False, threshold=0.5, other=0
+    )
     assert classes == [1, 0, 1]
     assert confidence == [round(0.1 * 254), round(0.4 * 254), round(0.2 * 254)]
 
@@ -64,7 +66,9 @@ def test_against_numpy(channels: int, seed: int, exclusive: bool) -> None:
     if not exclusive:
         margin = np.maximum(best[0], 1 - best[0]) - np.maximum(second, np.minimum(best[0], 1 - best[0]))
     assert (classes[wanted] == expected[wanted]).all() and (classes[~wanted] == NO_CLASS).all()
-    assert np.abs(confidence[wanted] - margin[wanted] * 254).max(initial=0) <= 0.51 and (confidence[~wanted] == 255).all()
+    assert (
+        np.abs(confidence[wanted] - margin[wanted] * 254).max(initial=0) <= 0.51 and (confidence[~wanted] == 255).all()
+    )
     assert np.abs(quantised[:, wanted] - scores[:, wanted] * 254).max(initial=0) <= 0.51
     assert (quantised[:, ~wanted] == 255).all()
 

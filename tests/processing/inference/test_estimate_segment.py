@@ -33,16 +33,26 @@ def test_windows_pixels_and_bytes_are_those_of_the_run(tmp_path: Path) -> None:
     size = sum((tmp_path / name).stat().st_size for name in ("c.tif", "s.tif"))
     assert size / 2 < found["bytes"] < size * 2
     assert found["provider_used"] == "CPU" and found["free_bytes"] > 0 and found["memory"] > 0
-    assert 0 < found["model_share"] <= 1 and found["seconds"] == pytest.approx(found["window_seconds"] * found["windows"])
+    assert 0 < found["model_share"] <= 1 and found["seconds"] == pytest.approx(
+        found["window_seconds"] * found["windows"]
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.tif", "in.tif", "m.onnx", "s.tif"]
 
 
 def test_windows_of_an_area_and_an_extent(tmp_path: Path, write_features: Any) -> None:
     source, model = raster(tmp_path / "in.tif", picture(900, 900)), a_model(tmp_path / "m.onnx")
     left, top = 500_000, 5_000_000
-    area = write_features(tmp_path / "aoi.gpkg", np.array([
-        shapely.box(left + 100, top - 200, left + 150, top - 100), shapely.box(left + 8970, top - 8990, left + 8990, top - 8970),
-    ]), {"n": [1, 2]}, "EPSG:32610")
+    area = write_features(
+        tmp_path / "aoi.gpkg",
+        np.array(
+            [
+                shapely.box(left + 100, top - 200, left + 150, top - 100),
+                shapely.box(left + 8970, top - 8990, left + 8990, top - 8970),
+            ]
+        ),
+        {"n": [1, 2]},
+        "EPSG:32610",
+    )
     found = estimate(model, source, overlap=32, aoi=str(area))
     assert found["windows"] == 2 and found["pixels"] == 54
     result = segment(model, source, overlap=32, aoi=area, classes=tmp_path / "c.tif")

@@ -43,7 +43,9 @@ def test_no_place_on_earth_means_no_resampling() -> None:
         assert metres(grid) is None and model_grid(grid, 10).same and spread(grid) == 1
 
 
-@pytest.mark.parametrize(("resolution", "same"), [(10, True), (10.9, True), (9.2, True), (11.5, False), (8.5, False), (None, True)])
+@pytest.mark.parametrize(
+    ("resolution", "same"), [(10, True), (10.9, True), (9.2, True), (11.5, False), (8.5, False), (None, True)]
+)
 def test_pixels_within_a_tenth_are_left_alone(resolution: float | None, same: bool) -> None:
     grid = Grid(100, 80, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32633))
     assert model_grid(grid, resolution).same == same

@@ -109,10 +109,7 @@ def test_the_part_that_is_asked_for_changes_nothing(scene: tuple[Path, NDArray[A
         assert seconds.windows + seconds.skipped <= 16
 
 
-def test_panels_change_nothing(
-    scene: tuple[Path, NDArray[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, _ = scene
+def test_panels_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = raster(tmp_path / "wide.tif", picture(300, 2600))
     model = a_model(tmp_path / "m.onnx", 6, 8)
     whole, seconds = scores(model, wide, overlap=32)

@@ -42,8 +42,14 @@ def brightness(path: Path, card: dict[str, Any]) -> Path:
     nodes = [helper.make_node("Conv", ["image", "w", "b"], ["c"]), helper.make_node("Sigmoid", ["c"], ["scores"])]
     card = {"model_type": "Segmentor", "heads": [{"classes": [{"id": 1, "name": "bright", "colour": "#ff8800"}]}],
             "tile_size": 128, "overlap": 32, "scale": 1, **card}
-    return write(path, nodes, [("image", FLOAT, ["n", count, "h", "w"])], [("scores", FLOAT, ["n", 1, "h", "w"])], weights,
-                 {"bitscape_card": json.dumps(card)})
+    return write(
+        path,
+        nodes,
+        [("image", FLOAT, ["n", count, "h", "w"])],
+        [("scores", FLOAT, ["n", 1, "h", "w"])],
+        weights,
+        {"bitscape_card": json.dumps(card)},
+    )
 
 
 def test_all_outputs_lie_on_the_rasters_pixels_and_agree(tmp_path: Path) -> None:
@@ -84,8 +90,11 @@ def test_all_outputs_lie_on_the_rasters_pixels_and_agree(tmp_path: Path) -> None
     assert ClassMap.open(paths["classes"]).names == {int(value): name for value, name in NAMES.items()}
     assert ScoreMap.open(paths["scores"]).names == list(NAMES.values())
     _, _, wkb, (names, areas) = pyogrio.raw.read(paths["polygons"], columns=["class", "mapped_ha"])
-    assert set(names) <= set(NAMES.values()) and (areas >= 2).all() and len(wkb) == head["polygon_kinds"][0]["count"] + sum(
-        one["count"] for one in head["polygon_kinds"][1:])
+    assert (
+        set(names) <= set(NAMES.values())
+        and (areas >= 2).all()
+        and len(wkb) == head["polygon_kinds"][0]["count"] + sum(one["count"] for one in head["polygon_kinds"][1:])
+    )
     assert shapely.is_valid(shapely.from_wkb(wkb)).all()
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".xml") == [
         "classes.tif", "confidence.tif", "in.tif", "m.onnx", "polygons.gpkg", "scores.tif"]
@@ -108,7 +117,7 @@ def test_polygons_alone_are_those_of_what_is_looked_for(tmp_path: Path) -> None:
     pixels[0, 20:40, 30:70] = 250
     model = brightness(tmp_path / "m.onnx", {"bands": ["gray"], "scale": 255})
     segment(model, raster(tmp_path / "in.tif", pixels), polygons=tmp_path / "p.gpkg")
-    meta, _, wkb, (names,) = pyogrio.raw.read(tmp_path / "p.gpkg", columns=["class"])
+    _, _, wkb, (names,) = pyogrio.raw.read(tmp_path / "p.gpkg", columns=["class"])
     assert list(names) == ["bright"] and shapely.area(shapely.from_wkb(wkb)).sum() == 20 * 40 * 100
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -195,7 +204,9 @@ def test_resampled_to_the_models_pixels_and_back(tmp_path: Path, resolution: flo
 
 def test_degrees_are_resampled_to_metres(tmp_path: Path) -> None:
     """At 60° north a pixel of a thousandth of a degree is half as wide as it is high."""
-    source = raster(tmp_path / "in.tif", picture(200, 300, 1), crs="EPSG:4326", transform=Affine(0.001, 0, 15, 0, -0.001, 60))
+    source = raster(
+        tmp_path / "in.tif", picture(200, 300, 1), crs="EPSG:4326", transform=Affine(0.001, 0, 15, 0, -0.001, 60)
+    )
     model = brightness(tmp_path / "m.onnx", {"bands": ["gray"], "scale": 255, "resolution": 111.4})
     result = segment(model, source, classes=tmp_path / "c.tif")
     assert result["resampled"] and read(tmp_path / "c.tif").shape == (1, 200, 300)
@@ -256,7 +267,9 @@ def test_small_segments_of_the_card_give_way(tmp_path: Path) -> None:
     source = raster(tmp_path / "in.tif", pixels)
     card = {"bands": ["gray"], "scale": 255}
     segment(brightness(tmp_path / "m.onnx", card), source, classes=tmp_path / "with.tif")
-    result = segment(brightness(tmp_path / "f.onnx", {**card, "small_segment": 9}), source, classes=tmp_path / "without.tif")
+    result = segment(
+        brightness(tmp_path / "f.onnx", {**card, "small_segment": 9}), source, classes=tmp_path / "without.tif"
+    )
     found = read(tmp_path / "without.tif")
     assert (read(tmp_path / "with.tif")[speck] == 1).all() and (found[speck] == 0).all()
     assert (found[0, 110:150, 60:110] == 1).all()
