@@ -72,7 +72,8 @@ class Task:
     blended: bool = True
 
 
-SEGMENT = Task("Segment raster with a model", PICTURES, "that give classes (Segmentor) or numbers (Regressor) for each pixel")
+SEGMENT = Task("Segment raster with a model", PICTURES,
+               "that give classes (Segmentor) or numbers (Regressor) for each pixel")
 
 
 @dataclass(frozen=True)

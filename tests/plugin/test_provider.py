@@ -176,16 +176,16 @@ PARAMETERS = {
         "POLYGONS",
     ],
     "detectobjects": [
-        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "THRESHOLD", "IOU", "TILE", "OVERLAP", "PROVIDER", "THREADS",
-        "OUTPUT",
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "THRESHOLD", "IOU", "TILE", "OVERLAP", "PROVIDER",
+        "THREADS", "OUTPUT",
     ],
     "enhanceresolution": [
         "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "VALUES", "TILE", "OVERLAP", "FLIPS", "PROVIDER", "THREADS",
         "OUTPUT",
     ],
     "matchexample": [
-        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "EXAMPLES", "TILE", "OVERLAP", "FLIPS", "PROVIDER", "THREADS",
-        "OUTPUT",
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "EXAMPLES", "TILE", "OVERLAP", "FLIPS", "PROVIDER",
+        "THREADS", "OUTPUT",
     ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
