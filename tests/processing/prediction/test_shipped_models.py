@@ -1,4 +1,4 @@
-"""The models that come with Bitscape: small, with whole cards, and as good as their cards say on what they never saw."""
+"""The models that come with Bitscape: small, with whole cards, and on what they never saw as good as these say."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_roads_of_an_image_never_seen(shared_data: Path, tmp_path: Path) -> None
 
 
 def test_water_against_indices_and_none_on_farmland(shared_data: Path, tmp_path: Path) -> None:
-    """The lake against positive NDWI and MNDWI (the model's own bands: a regression check), farmland against its map."""
+    """The lake against positive NDWI and MNDWI (the model's own bands: a regression check), and no water on fields."""
     model = MODELS / "water.onnx"
     with rasterio.open(shared_data / "s2_seasonal" / "ssl4eos12_0121563_1.tif") as source:
         pixels, crs = source.read(), source.crs
