@@ -15,6 +15,9 @@ from .executors import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("numpy", "numba", "rasterio", "scikit-learn")
+MISSING = "missing"
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml", "onnxruntime-qnn")
+"""What models run on, where one is installed: builds for other devices have names of their own."""
 
 
 def prepare() -> None:
@@ -70,11 +73,13 @@ def bitscape_version() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions that matter for a result, by name."""
+    """Versions that matter for a result, by name. Packages are not imported for it."""
+    runtimes = {name: _version(name) for name in RUNTIMES}
     return {
         "bitscape": bitscape_version(),
         "python": platform.python_version(),
         **{name: _version(name) for name in SHOWN},
+        **{name: version for name, version in runtimes.items() if version != MISSING},
     }
 
 
@@ -87,4 +92,4 @@ def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "missing"
+        return MISSING

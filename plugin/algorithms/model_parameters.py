@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .base import BitscapeAlgorithm
 
 PROVIDERS = (
-    "automatic", "CPU", "CUDA (NVIDIA)", "TensorRT (NVIDIA)", "DirectML", "OpenVINO (Intel)", "CoreML",
-    "MIGraphX (AMD)", "QNN (Qualcomm)", "oneDNN",
+    "automatic", "CPU", "CUDA (NVIDIA)", "TensorRT (NVIDIA)", "DirectML", "OpenVINO (Intel)",
+    "OpenVINO (Intel) in bfloat16", "CoreML", "MIGraphX (AMD)", "QNN (Qualcomm)", "oneDNN",
 )
 """What the backend calls them; which of them there are, it says when it runs."""
 
@@ -38,12 +38,7 @@ def add_inputs(algorithm: BitscapeAlgorithm, area: str) -> None:
     """Raster, model, card, bands, area and extent; ``area`` says what an area of interest means for the results."""
     algorithm.add(RasterFile("INPUT", tr("Raster")),
                   tr("Any bands and numbers; what the model needs of them is in its card."))
-    algorithm.add(QgsProcessingParameterFile("MODEL", tr("Model (.onnx)"), extension="onnx"))
-    algorithm.add(QgsProcessingParameterFile("CARD", tr("Model card (.json)"), extension="json", optional=True),
-                  tr("Only where the card is neither in the model nor beside it as <model>.card.json."), advanced=True)
-    algorithm.add(QgsProcessingParameterString("BANDS", tr("Bands, separated by commas"), optional=True),
-                  tr("Numbers of the raster's bands in the order of the card's. Without them bands are found by their "
-                     "names; the log says how."))
+    add_model(algorithm)
     polygons = QgsProcessing.SourceType.TypeVectorPolygon
     algorithm.add(
         QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"), [polygons], optional=True), area)
@@ -51,14 +46,28 @@ def add_inputs(algorithm: BitscapeAlgorithm, area: str) -> None:
                   tr("Whole pixels of the raster that it touches; without it all of them."))
 
 
+def add_model(algorithm: BitscapeAlgorithm) -> None:
+    """Model, card and bands."""
+    algorithm.add(QgsProcessingParameterFile("MODEL", tr("Model (.onnx)"), extension="onnx"))
+    algorithm.add(QgsProcessingParameterFile("CARD", tr("Model card (.json)"), extension="json", optional=True),
+                  tr("Only where the card is neither in the model nor beside it as <model>.card.json."), advanced=True)
+    algorithm.add(QgsProcessingParameterString("BANDS", tr("Bands, separated by commas"), optional=True),
+                  tr("Numbers of the raster's bands in the order of the card's. Without them bands are found by their "
+                     "names; the log says how."))
+
+
 def add_windows(algorithm: BitscapeAlgorithm, overlap: str) -> None:
     """Side and overlap of windows; ``overlap`` says what it is if nothing is given."""
-    whole, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
-    algorithm.add(
-        QgsProcessingParameterNumber("TILE", tr("Side of windows (pixels of the model, 0 = the card's)"), whole, 0,
-                                     minValue=0, maxValue=8192), advanced=True)
+    real = QgsProcessingParameterNumber.Type.Double
+    add_tile(algorithm, tr("Side of windows (pixels of the model, 0 = the card's)"))
     algorithm.add(QgsProcessingParameterNumber("OVERLAP", overlap, real, None, optional=True, minValue=0, maxValue=75),
                   advanced=True)
+
+
+def add_tile(algorithm: BitscapeAlgorithm, description: str) -> None:
+    """Side of what the model is given at once."""
+    algorithm.add(QgsProcessingParameterNumber("TILE", description, QgsProcessingParameterNumber.Type.Integer, 0,
+                                               minValue=0, maxValue=8192), advanced=True)
 
 
 def add_provider(algorithm: BitscapeAlgorithm) -> None:
@@ -66,6 +75,11 @@ def add_provider(algorithm: BitscapeAlgorithm) -> None:
     provider = QgsProcessingParameterEnum("PROVIDER", tr("Run on"), list(PROVIDERS), defaultValue=PROVIDERS[0])
     provider.setUsesStaticStrings(True)
     algorithm.add(provider, tr("The log says what it ran on, and warns if that is not what was chosen."))
+    add_threads(algorithm)
+
+
+def add_threads(algorithm: BitscapeAlgorithm) -> None:
+    """How many threads a run of the model has."""
     algorithm.add(QgsProcessingParameterNumber(
         "THREADS", tr("Threads of the model (0 = as in the settings)"), QgsProcessingParameterNumber.Type.Integer, 0,
         minValue=0, maxValue=1024), advanced=True)
@@ -82,20 +96,35 @@ def request(
 ) -> dict[str, Any]:
     """What these parameters mean for the backend."""
     box, crs = sources.extent(algorithm, parameters, "EXTENT", context)
-    card = algorithm.parameterAsFile(parameters, "CARD", context)
     return {
         "input": sources.files(parameters, "INPUT", context)[0],
-        "model": sources.absolute(algorithm.parameterAsFile(parameters, "MODEL", context)),
-        "card": sources.absolute(card) if card else None,
-        "bands": _numbers(algorithm.parameterAsString(parameters, "BANDS", context)),
+        **model_request(algorithm, parameters, context),
         **sources.area(algorithm, parameters, context),
         "extent": box,
         "extent_crs": crs,
-        "tile": algorithm.parameterAsInt(parameters, "TILE", context),
         "overlap_percent": given(algorithm, parameters, "OVERLAP", context),
+    }
+
+
+def model_request(
+    algorithm: BitscapeAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, Any]:
+    """MODEL, CARD, BANDS, TILE, PROVIDER and THREADS as parts of a request."""
+    return {
+        "model": sources.absolute(algorithm.parameterAsFile(parameters, "MODEL", context)),
+        "card": file(algorithm, parameters, "CARD", context),
+        "bands": _numbers(algorithm.parameterAsString(parameters, "BANDS", context)),
+        "tile": algorithm.parameterAsInt(parameters, "TILE", context),
         "provider": algorithm.parameterAsEnumString(parameters, "PROVIDER", context),
         "threads": algorithm.parameterAsInt(parameters, "THREADS", context) or threads(),
     }
+
+
+def file(
+    algorithm: BitscapeAlgorithm, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+) -> str | None:
+    """The absolute path of an optional file, None if it was left empty."""
+    return sources.absolute(algorithm.parameterAsFile(parameters, name, context)) or None
 
 
 def given(

@@ -15,6 +15,7 @@ from .build_embedding_tiles import BuildEmbeddingTiles
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
 from .compare_compression import CompareCompression
+from .compare_precision import ComparePrecision
 from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
 from .decompress_embeddings import DecompressEmbeddings
@@ -29,7 +30,7 @@ from .train_classifier import TrainClassifier
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    SegmentRaster, DetectObjects, EnhanceResolution, MatchExample,
+    SegmentRaster, DetectObjects, EnhanceResolution, MatchExample, ComparePrecision,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

@@ -1,5 +1,5 @@
-"""Which band of a raster is the one that a model calls by some name: by name, meaning, colour, wavelength, then "
-"order."""
+"""Which band of a raster is the one that a model calls by some name: by name, meaning, colour, wavelength, then
+order."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def save_sidecar(path: Path, said: Fields, form: set[str], progress: Progress) -
 
 
 def sidecar_fields(path: Path) -> tuple[Fields, set[str]]:
-    """What a sidecar says, as unchecked JSON values, and which of it a form gave. Raises ModelError where it is no "
-    "card."""
+    """What a sidecar says, as unchecked JSON values, and which of it a form gave. Raises ModelError where it is no
+    card."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_CARD + 1)

@@ -1,5 +1,5 @@
-"""Model: an ONNX file that was looked at, loaded, tried on a small tile and understood, before any work is done "
-"with it."""
+"""Model: an ONNX file that was looked at, loaded, tried on a small tile and understood, before any work is done
+with it."""
 
 from __future__ import annotations
 

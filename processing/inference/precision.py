@@ -28,9 +28,9 @@ from .sample_tiles import SampleTiles
 
 class PrecisionRequest(Request):
     """``model`` on ``provider`` is the reference. The other is ``other_model`` (the same model in another precision;
-    None: the same file) on ``other_provider`` ("": the same). ``tiles`` of ``tile`` pixels (0: the card's) are drawn by
-    ``seed``
-    from ``rasters``; ``bands`` as in segmentraster. ``remember``: note the agreement in the other model's sidecar."""
+    None: the same file) on ``other_provider`` ("": the same). ``tiles`` of ``tile`` pixels (0: the card's) are drawn
+    by ``seed`` from ``rasters``; ``bands`` as in segmentraster. ``remember``: note the agreement in the other model's
+    sidecar."""
 
     model: Path
     rasters: list[str] = Field(min_length=1, max_length=200)
@@ -48,8 +48,8 @@ class PrecisionRequest(Request):
 
 
 class ClassAgreement(Result):
-    """Of ``pixels`` that the reference gives this class, the share ``same`` that the other gives it too; ``iou`` of "
-    "both."""
+    """Of ``pixels`` that the reference gives this class, the share ``same`` that the other gives it too; ``iou`` of
+    both."""
 
     id: int
     name: str
@@ -204,8 +204,8 @@ def _result(
         same = f"{_per_cent(head.agreement)} of pixels get the same class; " if head.agreement is not None else ""
         kind = "scores" if head.agreement is not None else "numbers"
         parts.append(
-            f"{label}{same}{kind} differ by {head.mean_difference:.2g} on average, {head.largest_difference:.2g} at "
-            "most"
+            f"{label}{same}{kind} differ by {head.mean_difference:.2g} on average and by at most "
+            f"{head.largest_difference:.2g}"
         )
     pace = f"{ours / theirs:.2g} × the speed"
     sentence = f"{second} against {first}: {'. '.join(parts)}; {pace}; measured on {on}."
@@ -237,8 +237,7 @@ def _require_same(reference: Model, other: Model) -> None:
     if ours != theirs:
         raise ModelError(
             f"{reference.path.name} and {other.path.name} give different outputs: {ours} and {theirs}. Only the same "
-            "model in "
-            "another precision can be compared."
+            "model in another precision can be compared."
         )
     if any(head.kind not in ("classes", "binary", "several", "numbers", "image") for head in reference.heads):
         raise ModelError(
@@ -270,6 +269,12 @@ def way_precision(model: Model) -> str:
     return PRECISIONS.get(model.session.provider.key, model.file.precision)
 
 
+def measured(model: Model) -> str:
+    """What its card says that the precision costs in which the model runs, or ""."""
+    name = measure_name(way_precision(model), model.provider_used)
+    return next((figure.note for figure in model.card.accuracy if figure.measure == name), "")
+
+
 def unmeasured(model: Model) -> str:
     """What to say of a model that runs in less than float32 or float16 and whose cost was never measured, or ""."""
     precision = way_precision(model)
@@ -278,6 +283,5 @@ def unmeasured(model: Model) -> str:
         return ""
     return (
         f"It runs in {precision}, which is less exact than float32, and what that costs was not measured. Measure it "
-        "with "
-        "“compareprecision” on rasters of yours before you trust its maps."
+        "with “Compare precisions of a model” (compareprecision) on rasters of yours before you trust its maps."
     )

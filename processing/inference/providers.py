@@ -40,7 +40,7 @@ KNOWN = (
     Provider(
         "openvino-bf16",
         "OpenVINOExecutionProvider",
-        "OpenVINO (Intel), bfloat16",
+        "OpenVINO (Intel) in bfloat16",
         "Intel processors that have bfloat16: faster and less exact; measure what it costs",
     ),
     Provider("qnn", "QNNExecutionProvider", "QNN (Qualcomm)", "Qualcomm's neural cores"),

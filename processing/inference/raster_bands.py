@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -49,13 +51,12 @@ class RasterBand:
 
 @dataclass(frozen=True)
 class RasterDescription:
-    """A raster by its bands. ``masked``: it has a mask of its own (a mask band or an alpha band)."""
+    """A raster by its bands."""
 
     path: str
     bands: tuple[RasterBand, ...]
     dtype: str
     grid: Grid
-    masked: bool = False
 
     @staticmethod
     def of(raster: str | Path | DatasetReader, look: bool = True) -> RasterDescription:
@@ -75,13 +76,24 @@ class RasterDescription:
             )
             for number in range(1, raster.count + 1)
         )  # fmt: skip
-        masked = any(flag.name == "per_dataset" for flags in raster.mask_flag_enums for flag in flags)
-        return RasterDescription(raster.name, bands, raster.dtypes[0], Grid.of(raster), masked)
+        return RasterDescription(raster.name, bands, raster.dtypes[0], Grid.of(raster))
 
     @property
     def count(self) -> int:
         """Number of bands."""
         return len(self.bands)
+
+
+def has_mask(raster: DatasetReader, bands: Sequence[int]) -> bool:
+    """Whether the raster's own mask or alpha says which pixels of some bands (counted from 1) are known.
+
+    A band that the model reads holds values, whatever its colour interpretation says: as four-band pictures are often
+    written, their infrared is marked as alpha, and its zeros would become holes.
+    """
+    flags = raster.mask_flag_enums[bands[0] - 1]
+    if MaskFlags.alpha in flags:
+        return not any(raster.colorinterp[band - 1] == ColorInterp.alpha for band in bands)
+    return MaskFlags.per_dataset in flags
 
 
 def pixel_metres(grid: Grid) -> float:

@@ -17,7 +17,7 @@ from ..grids.reader import open_raster
 from ..progress import Progress
 from .channels import ChannelMap, propose
 from .model import Model
-from .raster_bands import RasterDescription, pixel_metres
+from .raster_bands import RasterDescription, has_mask, pixel_metres
 
 LEAST_VALID = 0.1
 """Share of a window that must hold data."""
@@ -91,9 +91,12 @@ class SampleTiles:
         with open_raster(place.path) as dataset:
             try:
                 pixels = dataset.read(bands, window=place.window, out_shape=(len(bands), high, wide), resampling=how)
+                mask = None
+                if has_mask(dataset, bands):
+                    mask = dataset.dataset_mask(window=place.window, out_shape=(high, wide)) > 0
             except rasterio.errors.RasterioError as error:
                 raise InputError(f"{place.path} cannot be read: it is truncated or damaged.", str(error)) from error
-        good = place.channels.valid(pixels)
+        good = place.channels.valid(pixels, mask)
         tile = np.zeros((len(place.channels.channels), self.side, self.side), np.float32)
         valid = np.zeros((self.side, self.side), np.bool_)
         tile[:, :high, :wide] = place.channels.apply(pixels, good)

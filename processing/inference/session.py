@@ -1,5 +1,5 @@
-"""An onnxruntime session that behaves: bounded threads, errors in words, stopped at once, and honest about its "
-"provider."""
+"""An onnxruntime session that behaves: bounded threads, errors in words, stopped at once, and honest about its
+provider."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from ..progress import Progress
 from .channels import ChannelMap, propose
 from .model import Model
 from .network import PICTURES, ModelNetwork
+from .precision import measured, unmeasured
 from .raster_bands import RasterDescription
 from .reading import Plan
 from .resolution import metres, model_grid, spread
@@ -153,7 +154,9 @@ def tell(setup: Setup, progress: Progress) -> None:
     model, plan, card = setup.model, setup.plan, setup.model.card
     progress.info(f"{card.name or model.path.stem} ({setup.kind}) runs on {model.provider_used}"
                   + (f" with {model.threads} threads." if model.threads > 1 else "."))
-    for text in model.notes:
+    if text := unmeasured(model):
+        progress.warn(text)
+    for text in filter(None, (measured(model), *model.notes)):
         progress.info(text)
     progress.info(
         "Bands: "

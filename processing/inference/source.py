@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from ..errors import InputError
 from ..grids.area import AreaOfInterest
 from ..grids.grid import Grid
 from ..grids.reader import open_raster
+from .raster_bands import has_mask
 
 Known = Callable[[NDArray[Any], NDArray[np.bool_] | None], NDArray[np.bool_]]
 
@@ -27,8 +27,8 @@ class Source:
     """Some bands of a raster, numbered from 1.
 
     ``known`` says which pixels (bands, height, width) mean something, (height, width), within a mask: the file's own
-    mask or
-    alpha, where it has one (``masked``). ``block``: rows and columns of the file's blocks.
+    mask or alpha, where it has one that is not itself among the bands (``masked``). ``block``: rows and columns of the
+    file's blocks.
     """
 
     path: Path
@@ -50,10 +50,9 @@ class Source:
             if any(kind.kind not in "iuf" for kind in kinds):
                 raise InputError(f"{Path(path).name} holds {dataset.dtypes[bands[0] - 1]} values; models take real "
                                  "numbers.")
-            flags = dataset.mask_flag_enums[bands[0] - 1]
             return Source(
-                Path(path), Grid.of(dataset), tuple(bands), np.result_type(*kinds), known,
-                MaskFlags.per_dataset in flags or MaskFlags.alpha in flags, dataset.block_shapes[bands[0] - 1])
+                Path(path), Grid.of(dataset), tuple(bands), np.result_type(*kinds), known, has_mask(dataset, bands),
+                dataset.block_shapes[bands[0] - 1])
 
     @property
     def pixel_bytes(self) -> int:

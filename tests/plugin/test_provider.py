@@ -187,6 +187,10 @@ PARAMETERS = {
         "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "EXAMPLES", "TILE", "OVERLAP", "FLIPS", "PROVIDER",
         "THREADS", "OUTPUT",
     ],
+    "compareprecision": [
+        "INPUT", "MODEL", "CARD", "BANDS", "OTHER_MODEL", "OTHER_CARD", "PROVIDER", "OTHER_PROVIDER", "TILES", "TILE",
+        "SEED", "THREADS", "REMEMBER",
+    ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 

@@ -18,9 +18,13 @@ from bitscape.processing.grids.grid import Grid
 from bitscape.processing.grids.writer import BLOCK, Layout, RasterWriter
 from bitscape.processing.progress import Progress
 from bitscape.tests.processing.rasters import unit_vectors, write_raster
+from hypothesis import HealthCheck, settings
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 from threadpoolctl import threadpool_limits
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # how long an example takes says more of the machine than of the code
 
 SOUTH_UP = Grid(700, 600, Affine(10, 0, 500_000, 0, 10, 4_000_000), CRS.from_epsg(32610))
 """Bottom-up, as AlphaEarth's files are; not a multiple of the block size."""

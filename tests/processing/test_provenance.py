@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import metadata
 
-from bitscape.processing import provenance
+import pytest
+from bitscape.processing import environment, provenance
 
 
 def test_fingerprints(tmp_path):
@@ -29,3 +32,22 @@ def test_record(tmp_path):
     assert record["inputs"][0]["name"] == "a.tif" and record["versions"]["bitscape"] != "missing"
     tags = provenance.tags(record)
     assert json.loads(tags[provenance.TAG]) == record and tags["ATTRIBUTION"] == "By them."
+
+
+def test_what_models_run_on_is_named_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of its builds is there, without importing it; none where there is none."""
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    assert environment.versions()["onnxruntime"] == metadata.version("onnxruntime")
+    assert "onnxruntime" not in sys.modules
+    record = provenance.provenance("op", {}, [])
+    assert record["versions"]["onnxruntime"] == metadata.version("onnxruntime")
+    for there, expected in (({"onnxruntime-gpu": "1.20"}, {"onnxruntime-gpu": "1.20"}), ({}, {})):
+
+        def version(name: str, there: dict[str, str] = there) -> str:
+            if name.startswith("onnxruntime") and name not in there:
+                raise metadata.PackageNotFoundError(name)
+            return there.get(name, "1")
+
+        monkeypatch.setattr(metadata, "version", version)
+        found = {name: text for name, text in environment.versions().items() if name.startswith("onnxruntime")}
+        assert found == expected

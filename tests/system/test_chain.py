@@ -16,7 +16,7 @@ from bitscape.tests.system.sample import Sample
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
               "decompressembeddings", "comparecompression", "segmentraster", "detectobjects", "enhanceresolution",
-              "matchexample")
+              "matchexample", "compareprecision")
 
 
 def ask(qgis: Qgis, *words: str) -> str:

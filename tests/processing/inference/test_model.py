@@ -1,5 +1,5 @@
-"""Models of every type: opened, understood, run; and those that do not fit, refused with what was expected and "
-"found."""
+"""Models of every type: opened, understood, run; and those that do not fit, refused with what was expected and
+found."""
 
 from __future__ import annotations
 

@@ -101,7 +101,27 @@ def test_an_unmeasured_int8_model_is_warned_of_until_measured(tmp_path: Path, sh
         assert not warned(small)
     described = operations.run("describemodel", {"model": str(small)}, Progress())
     (figure,) = described["accuracy"]
+    assert figure["note"] == found["sentence"]
     assert figure["value"] == found["heads"][0]["agreement"] and figure["on"] == found["on"], "once, not twice"
+
+
+def test_a_run_says_what_int8_costs_or_that_it_is_not_known(tmp_path: Path, heard: Any) -> None:
+    source = models.segmentor(tmp_path / "full.onnx", channels=4, metadata=FOUR)
+    small = quantised(tmp_path / "int8.onnx", source, batch(2, 4, 64, 64))
+    pixels = np.random.default_rng(0).integers(1, 255, (4, 96, 96)).astype(np.uint8)
+    raster = write_raster(tmp_path / "a.tif", pixels)
+
+    def lines(model: Path) -> list[tuple[str, str]]:
+        progress = heard()
+        request = {"model": str(model), "input": str(raster), "tile": 64, "classes": str(tmp_path / "c.tif")}
+        operations.run("segmentraster", request, progress)
+        return [line for line in progress.lines if "precision" in line[1] or "int8 (quantised)" in line[1]]
+
+    assert lines(source) == []
+    ((level, text),) = lines(small)
+    assert level == "warning" and "runs in int8 (quantised)" in text and "was not measured" in text
+    found = compare(source, rasters=[str(raster)], other_model=str(small), tile=64, remember=True)
+    assert lines(small) == [("info", found["sentence"])]
 
 
 def test_half_precision_and_kinds_of_heads(tmp_path: Path, shared_data: Path) -> None:
@@ -142,6 +162,20 @@ def test_only_valid_pixels_count(tmp_path: Path) -> None:
         compare(full, rasters=[str(empty)], other_model=str(half))
     both = compare(full, rasters=[str(empty), str(raster)], other_model=str(half))
     assert "a.tif" in both["on"] and "b.tif" not in both["on"], "a raster that gave nothing is not named"
+
+
+@pytest.mark.parametrize("used", [[1, 2, 3], [1, 2, 3, 4]])
+def test_a_raster_s_own_alpha_counts_unless_the_model_reads_it(tmp_path: Path, used: list[int]) -> None:
+    """Infrared that is marked as alpha (as NAIP's is) holds values; beside the bands that are read it is a mask."""
+    pixels = np.random.default_rng(0).integers(1, 255, (4, 60, 50)).astype(np.uint8)
+    pixels[3, :20] = 0
+    raster = write_raster(tmp_path / "a.tif", pixels, photometric="RGB", alpha="YES")
+    full = models.segmentor(tmp_path / "a.onnx", channels=len(used))
+    model = Model.open(full)
+    ((tile, valid),) = SampleTiles(model, [str(raster)], used, 5, 64, 0, Progress())
+    known = valid[:60, :50]
+    assert known[20:].all() and (known[:20].all() if 4 in used else not known[:20].any())
+    np.testing.assert_allclose(tile[0, :60, :50], np.where(known, pixels[0] / 255, 0), rtol=1e-5)
 
 
 def test_tiles_have_the_models_resolution(tmp_path: Path) -> None:
