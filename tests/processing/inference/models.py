@@ -53,8 +53,7 @@ def segmentor(path: Path, channels: int = 3, classes: int = 4, activation: str =
               seed: int = 0, gain: float = 3.0) -> Path:
     """``layers`` convolutions of (2 radius + 1)² with ReLU between, zero padding; then ``activation``: "softmax",
     "sigmoid", "logits", "squeezed" (sigmoid as [B, H, W]), "argmax" (class numbers [B, H, W], int64). A receptive field
-    of
-    layers × radius pixels to each side. ``shape`` is batch, height and width, numbers or names."""
+    of layers × radius pixels to each side. ``shape`` is batch, height and width, numbers or names."""
     batch, height, width = shape
     nodes, weights, name = [], {}, "image"
     for layer in range(layers):
