@@ -172,6 +172,7 @@ def compare_precision(request: PrecisionRequest, progress: Progress) -> Precisio
         raise ModelError(f"There is nothing to compare: {other.fallback}")
     tallies = [Tally.of(head, reference.card.threshold) for head in reference.heads]
     seconds: list[tuple[float, float]] = []
+    known = 0
     side = reference.inputs.size or other.inputs.size or request.tile or reference.tile_size
     with reference.stopping(progress), other.stopping(progress):
         tiles = SampleTiles(reference, request.rasters, request.bands, request.tiles, side, request.seed, progress)
@@ -179,6 +180,7 @@ def compare_precision(request: PrecisionRequest, progress: Progress) -> Precisio
             ours, first = _timed(reference, channels)
             theirs, second = _timed(other, channels)
             seconds.append((first, second))
+            known += int(valid.sum())
             for tally, one, two in zip(tallies, ours, theirs, strict=True):
                 tally.add(one, two, valid)
             progress.report(len(seconds) / request.tiles, f"Compared {len(seconds)} tiles")
@@ -186,7 +188,8 @@ def compare_precision(request: PrecisionRequest, progress: Progress) -> Precisio
         raise InputError("No tile of the rasters holds data. Choose others.")
     names = sorted(tiles.used)
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    on = f"{len(seconds)} tile{'s' * (len(seconds) > 1)} of {side} pixels of {', '.join(names[:5])}{more}"
+    plural = "s" * (len(seconds) > 1)
+    on = f"{len(seconds)} tile{plural} of {side} pixels ({known:,} with data) of {', '.join(names[:5])}{more}"
     found = _result(reference, other, [tally.result() for tally in tallies], seconds, on)
     if request.remember:
         found = found.model_copy(update={"sidecar": _remember(other, found, progress)})

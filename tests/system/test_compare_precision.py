@@ -32,7 +32,7 @@ def test_half_precision_is_compared_and_kept(qgis: Qgis, scenes: list[Path], tmp
     assert 0.99 < found["AGREEMENT"] < 1 and 0 < found["MEAN_DIFFERENCE"] < found["LARGEST_DIFFERENCE"] < 0.05
     assert found["SIZE_RATIO"] == pytest.approx(half.stat().st_size / full.stat().st_size)
     assert found["SPEED_RATIO"] > 0 and found["TILES_USED"] == 6 and found["KEPT_IN"] == ""
-    assert found["RESULT"].endswith("measured on 6 tiles of 64 pixels of one.tif, two.tif.")
+    assert found["RESULT"].endswith("measured on 6 tiles of 64 pixels (24,576 with data) of one.tif, two.tif.")
     assert "how alike the two are" in json.dumps(outcome.log)
     assert not list(tmp_path.glob("*.card.json"))
     kept = qgis.succeed("compareprecision", INPUT=scenes, MODEL=full, OTHER_MODEL=half, TILES=6, TILE=64, THREADS=1,

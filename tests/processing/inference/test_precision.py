@@ -157,6 +157,7 @@ def test_only_valid_pixels_count(tmp_path: Path) -> None:
     half = models.segmentor(tmp_path / "b.onnx", channels=4, metadata=FOUR, dtype=models.HALF)
     found = compare(full, rasters=[str(raster)], other_model=str(half))
     assert found["tiles"] == 1 and found["heads"][0]["pixels"] == 30 * 50
+    assert found["on"] == "1 tile of 128 pixels (1,500 with data) of a.tif", "most of the tile is beyond the raster"
     empty = write_raster(tmp_path / "b.tif", np.zeros((4, 300, 300), np.uint8), nodata=0)
     with pytest.raises(InputError, match="No tile of the rasters holds data"):
         compare(full, rasters=[str(empty)], other_model=str(half))
