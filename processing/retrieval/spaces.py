@@ -136,7 +136,9 @@ class Cosine(Space):
                 out[part] = 1 - (cosines * there).sum(axis=1) / there.sum(axis=1)
 
     def typical(self, codes: Codes) -> Codes:
-        return self.codec.encode(self._mean(codes).astype(np.float32)[None])
+        mean = self._mean(codes)  # of a length that vectors have here: the quantiser's range is theirs
+        lengths = np.linalg.norm(self.codec.decode(codes[:: max(1, len(codes) // DECODED)]), axis=1)
+        return self.codec.encode((mean / max(np.linalg.norm(mean), 1e-12) * lengths.mean()).astype(np.float32)[None])
 
     def _mean(self, codes: Codes) -> NDArray[np.float64]:
         total = np.zeros(self.codec.dimensions)
