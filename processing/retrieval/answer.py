@@ -66,13 +66,13 @@ def values_of(
 
 
 def answer(
-    view: View, candidates: Candidates, space: Space, query: Query | None, excluded: NDArray[np.int64], k: int,
-    threshold: float | None, most: int | None, near: Near, executor: Executor, progress: Progress,
+    view: View, candidates: Candidates, values: NDArray[np.float32], typical: Codes | None, space: Space,
+    query: Query | None, excluded: NDArray[np.int64], k: int, threshold: float | None, most: int | None,
+    progress: Progress,
 ) -> Answer:
-    """``query`` is None in views without exemplars. ``excluded``: places of the exemplars. ``most``: of the views that
-    hand out more than k (heat, threshold, gradient), so many at most; None: all."""
-    values, typical = values_of(view, candidates, space, near, executor, progress)
-    progress.check()
+    """From the ``values_of`` a view. ``query`` is None in views without exemplars. ``excluded``: places of the
+    exemplars. ``most``: of the views that hand out more than k (heat, threshold, gradient), so many at most; None: all.
+    """
     first = views.ranked(candidates, values, view, excluded, k)
     limit = threshold
     if limit is None and len(first.places):

@@ -34,6 +34,11 @@ class Query:
         """Whether a score is a difference: there are negatives."""
         return len(self.negatives) > 0
 
+    @property
+    def key(self) -> tuple[bytes, bytes, str, bool]:
+        """The same for the same question."""
+        return self.positives.tobytes(), self.negatives.tobytes(), self.combine, self.invert
+
     def lack(self, binary: bool) -> str:
         """Why it cannot be answered, in words; "" if it can."""
         if len(self.positives) == 0:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compression.recipe import Codec
+from ..errors import InputError
 from ..hamming import BitWeights, combine, majority
+from ..store.description import StoreInfo
 from .neighbour_distances import mean_hamming
 from .query import Query
 
@@ -61,6 +63,16 @@ class Space(ABC):
             return self.step / max(1, count)
         positives = 1 if query.combine != "mean" else len(query.positives)
         return self.step / np.lcm(positives, max(1, len(query.negatives)))
+
+
+def space_of(about: StoreInfo) -> Space:
+    """The space of a store's codes. Raises InputError if its codec is damaged."""
+    if about.kind == "binary":
+        return Hamming(about.bits, about.bytes)
+    codec = about.decoder()
+    if codec is None:
+        raise InputError("The store compares vectors, and has no codec that makes them of its codes. Build it again.")
+    return Cosine(codec)
 
 
 class Hamming(Space):
