@@ -195,8 +195,8 @@ def _extent_window(grid: Grid, name: str, extent: Sequence[float], extent_crs: s
 
 
 def polygons_of(path: Path, layer: str) -> tuple[NDArray[Any], str]:
-    """Polygons (shapely, flat) of one layer (empty: the first that has any) of a vector file, and the CRS it states ("":
-    none). Raises InputError."""
+    """Polygons (shapely, flat) of one layer (empty: the first that has any) of a vector file, and the CRS it states
+    ("": none). Raises InputError."""
     import pyogrio
 
     if not path.is_file():

@@ -124,8 +124,8 @@ class Finder:
         code = np.frombuffer(bytes.fromhex(text), np.uint8)
         about = self._store.about
         if len(code) != about.bytes:
-            raise InputError(f"An exemplar's code has {len(code)} bytes, those of {self._store.name} have {about.bytes}: "
-                             f"it is of another model or recipe than {describe(about)}.")
+            raise InputError(f"An exemplar's code has {len(code)} bytes, those of {self._store.name} have "
+                             f"{about.bytes}: it is of another model or recipe than {describe(about)}.")
         if about.bits and np.unpackbits(code)[about.bits :].any():
             raise InputError(f"An exemplar's code has bits beyond the {about.bits} of {describe(about)}.")
         return Exemplar(True, code)
@@ -196,7 +196,8 @@ def _bounds(wkb: bytes) -> NDArray[np.float64]:
 
     from ..store.areas import footprint_bounds
 
-    return footprint_bounds(shapely.bounds(np.array([shapely.from_wkb(wkb)])))[0]
+    bounds: NDArray[np.float64] = footprint_bounds(shapely.bounds(np.array([shapely.from_wkb(wkb)])))[0]
+    return bounds
 
 
 def _sides(bbox: NDArray[Any]) -> tuple[float, float, float, float]:

@@ -46,13 +46,13 @@ def recall_sentence(store: Store) -> str:
     if recall is None:
         return ""
     missed = 1 - recall.value
-    return (f"{_share(missed)} of the true {recall.k} nearest neighbours are missed: the codes find {recall.value:.1%} of "
-            f"them (recall@{recall.k}, measured on {recall.n:,} vectors of {recall.of}).")
+    return (f"{_share(missed)} of the true {recall.k} nearest neighbours are missed: the codes find {recall.value:.1%} "
+            f"of them (recall@{recall.k}, measured on {recall.n:,} vectors of {recall.of}).")
 
 
 def _share(value: float) -> str:
     """A share as people say it."""
     named = [(0.005, "Almost none"), (0.015, "About one in a hundred"), (0.03, "About one in forty"),
-             (0.075, "About one in twenty"), (0.14, "About a tenth"), (0.225, "About a fifth"), (0.29, "About a quarter"),
-             (0.42, "About a third"), (0.58, "About half")]
+             (0.075, "About one in twenty"), (0.14, "About a tenth"), (0.225, "About a fifth"),
+             (0.29, "About a quarter"), (0.42, "About a third"), (0.58, "About half")]
     return next((text for limit, text in named if value < limit), "Most")

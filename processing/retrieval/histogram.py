@@ -44,7 +44,7 @@ class Histogram:
         for start in range(0, len(values), BLOCK):
             counts += _count(values[start : start + BLOCK], low, width, bins)
         counts -= _count(values[without], low, width, bins)
-        return Histogram(low + width * np.arange(bins + 1), counts) if counts.any() else None
+        return Histogram((low + width * np.arange(bins + 1)).astype(np.float64), counts) if counts.any() else None
 
 
 def _count(values: NDArray[np.float32], low: float, width: float, bins: int) -> NDArray[np.int64]:

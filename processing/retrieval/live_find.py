@@ -163,8 +163,8 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     arrived = region.load(request.seconds, progress)
     streamed = len(region.overflow.entries) > 0
     if streamed and not reason and request.view != "top":
-        reason = (f"{region.selection.rows:,} patches are more than the memory set aside for them: only the view of the "
-                  "most similar is shown. Choose a smaller area.")
+        reason = (f"{region.selection.rows:,} patches are more than the memory set aside for them: only the view of "
+                  "the most similar is shown. Choose a smaller area.")
     if streamed and query is not None and not reason and region.complete:
         arrived += _overflow(request, region, query, found, request.seconds - watch.total()["total"], progress)
     watch.lap("load")

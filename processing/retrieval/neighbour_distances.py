@@ -1,4 +1,4 @@
-"""The kernel of "unlike its neighbours": mean Hamming distances of codes to those of other rows, without copying them."""
+"""The kernel of "unlike its neighbours": mean Hamming distances of codes to those of other rows, not copying them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mean_hamming(
     if codes.shape[1] % 8 == 0:
         _mean(codes.view(np.uint64), rows, first, out)
     else:
-        _mean(codes, rows, first, out)
+        _mean(codes, rows, first, out)  # type: ignore[arg-type]  # bytes instead of words
 
 
 @njit(nogil=True, cache=True)

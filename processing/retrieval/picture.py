@@ -1,4 +1,4 @@
-"""Values of patches as a picture: each footprint's box painted on a grid of longitude and latitude, 255 where none is."""
+"""Values of patches as a picture: footprints' boxes painted on a grid of longitude and latitude, 255 where none is."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def grid_of(boxes: NDArray[np.int32], most_side: int) -> Grid:
     return Grid(max(1, width), max(1, height), Affine(across, 0, left, 0, -down, top), CRS.from_epsg(4326))
 
 
-def painted(boxes: NDArray[np.int32], levels: NDArray[np.uint8], grid: Grid, top: int, height: int) -> NDArray[np.uint8]:
+def painted(
+    boxes: NDArray[np.int32], levels: NDArray[np.uint8], grid: Grid, top: int, height: int
+) -> NDArray[np.uint8]:
     """Rows ``top`` … ``top + height`` of a picture, (height, width): of boxes that hold a cell's centre the largest
     level. A box too small to hold any is drawn in the cell that holds its own centre."""
     picture = np.full((height, grid.width), NODATA, np.uint8)
@@ -112,10 +114,10 @@ def paint(
         if level == 255:
             continue
         lowest, highest = np.float64(boxes[number, 1]), np.float64(boxes[number, 3])
-        first_row = np.int64(np.ceil((north - highest) / down - 0.5)) - top
-        last_row = np.int64(np.ceil((north - lowest) / down - 0.5)) - top
+        first_row = int(np.ceil((north - highest) / down - 0.5)) - top
+        last_row = int(np.ceil((north - lowest) / down - 0.5)) - top
         if last_row <= first_row:
-            first_row = np.int64(np.floor((north - (lowest + highest) / 2) / down)) - top
+            first_row = int(np.floor((north - (lowest + highest) / 2) / down)) - top
             last_row = first_row + 1
         first_row, last_row = max(first_row, 0), min(last_row, height)
         if first_row >= last_row:
@@ -124,10 +126,10 @@ def paint(
         if left > right:
             right += around
         for turn in range(-2, 3):
-            first = np.int64(np.ceil((left + turn * around - west) / across - 0.5))
-            last = np.int64(np.ceil((right + turn * around - west) / across - 0.5))
+            first = int(np.ceil((left + turn * around - west) / across - 0.5))
+            last = int(np.ceil((right + turn * around - west) / across - 0.5))
             if last <= first:
-                first = np.int64(np.floor(((left + right) / 2 + turn * around - west) / across))
+                first = int(np.floor(((left + right) / 2 + turn * around - west) / across))
                 last = first + 1
             first, last = max(first, 0), min(last, width)
             for row in range(first_row, last_row):

@@ -1,4 +1,4 @@
-"""Exemplars as they are given: places, identifiers, patches of an earlier answer, and codes; from a request or a file."""
+"""Exemplars as they are given: places, identifiers, patches of an earlier answer, codes; in a request or a file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Place(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    lon: float | None = Field(None, ge=-540, le=540)
-    lat: float | None = Field(None, ge=-90, le=90)
-    id: str | None = Field(None, min_length=1, max_length=1000)
-    shard: int | None = Field(None, ge=0)
-    row: int | None = Field(None, ge=0)
-    code: str | None = Field(None, min_length=2, max_length=600_000, pattern=r"^([0-9a-fA-F]{2})+$")
-    year: int | None = Field(None, ge=1, le=9999)
-    key: str = Field("", max_length=1000)
+    lon: float | None = Field(default=None, ge=-540, le=540)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    id: str | None = Field(default=None, min_length=1, max_length=1000)
+    shard: int | None = Field(default=None, ge=0)
+    row: int | None = Field(default=None, ge=0)
+    code: str | None = Field(default=None, min_length=2, max_length=600_000, pattern=r"^([0-9a-fA-F]{2})+$")
+    year: int | None = Field(default=None, ge=1, le=9999)
+    key: str = Field(default="", max_length=1000)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
@@ -87,8 +87,8 @@ def _vector(path: Path, layer: str, layer_crs: str) -> list[Place]:
             raise InputError(f"{path} has no layer with geometries.")
         info = dict(pyogrio.read_info(path, layer=layer or layers[0], force_feature_count=True))
         if int(info["features"]) > MOST:
-            raise InputError(f"{path} has {int(info['features']):,} features; {MOST:,} exemplars are the most that make "
-                             "sense. Select some of them.")
+            raise InputError(f"{path} has {int(info['features']):,} features; {MOST:,} exemplars are the most that "
+                             "make sense. Select some of them.")
         names = [str(name) for name in info["fields"]]
         columns = [name for name in (CODE, ID, YEAR) if name in names]
         meta, _, wkb, data = pyogrio.raw.read(path, layer=layer or layers[0], columns=columns, force_2d=True)
@@ -116,7 +116,8 @@ def _vector(path: Path, layer: str, layer_crs: str) -> list[Place]:
         source = crs_of(path, info, layer_crs) or CRS84
         xy = shapely.get_coordinates(moved(parts, source, CRS84, path))
     except LabelError as error:
-        raise InputError(error.message.replace("labels", "exemplars").replace("tiles", "store"), error.detail) from error
+        text = error.message.replace("labels", "exemplars").replace("tiles", "store")
+        raise InputError(text, error.detail) from error
     if not np.isfinite(xy).all() or (np.abs(xy[:, 1]) > 90).any():
         raise InputError(f"The exemplars of {path} have no position on Earth in their CRS: is it wrong?")
     return [Place(lon=(lon + 180) % 360 - 180, lat=lat) for lon, lat in xy.tolist()]

@@ -44,8 +44,8 @@ class Query:
         if len(self.positives) == 0:
             return "Give a positive exemplar: a place that is like what you look for."
         if self.combine != "mean" and not binary:
-            return (f"{self.combine.upper()} folds bits, and the codes of this store are numbers (cosine). Use the mean "
-                    "of the exemplars.")
+            return (f"{self.combine.upper()} folds bits, and the codes of this store are numbers (cosine). Use the "
+                    "mean of the exemplars.")
         if self.combine != "mean" and len(self.positives) < 2:
             return f"{self.combine.upper()} needs at least two positive exemplars; there is one."
         return ""

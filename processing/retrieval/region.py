@@ -36,7 +36,9 @@ class Region:
         self.store, self.selection, self.space = store, selection, space
         self.finder = Finder(store, selection.years)
         self.row = Candidates.row_bytes(store.about.bytes, True)
-        kept, beyond, room = [], [], memory // self.row
+        kept: list[ShardEntry] = []
+        beyond: list[ShardEntry] = []
+        room = memory // self.row
         for entry in selection.entries:
             (kept if entry.rows <= room else beyond).append(entry)
             room -= entry.rows if entry.rows <= room else 0

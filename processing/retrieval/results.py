@@ -92,4 +92,4 @@ def _batch(
     lon, lat = centres(boxes)
     return Results(
         ids, wkb, codes, shards, rows, ranks, ranked.scores[ranks - 1], ranked.similarities[ranks - 1],
-        candidates.years[places], lon, lat, boxes * UNIT)
+        candidates.years[places], lon, lat, (boxes * UNIT).astype(np.float64))

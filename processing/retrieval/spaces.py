@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -23,8 +24,8 @@ DECODED = 8192
 
 
 class Space(ABC):
-    """Distances of codes of ``bytes`` bytes. ``scale``: the distance at which nothing is alike any more; ``step``: whole
-    multiples of which the distances of two codes are, 0 for none."""
+    """Distances of codes of ``bytes`` bytes. ``scale``: the distance at which nothing is alike any more; ``step``:
+    whole multiples of which the distances of two codes are, 0 for none."""
 
     binary: bool
     unit: str
@@ -62,7 +63,7 @@ class Space(ABC):
         if query is None:
             return self.step / max(1, count)
         positives = 1 if query.combine != "mean" else len(query.positives)
-        return self.step / np.lcm(positives, max(1, len(query.negatives)))
+        return self.step / math.lcm(max(1, positives), max(1, len(query.negatives)))
 
 
 def space_of(about: StoreInfo) -> Space:
@@ -123,7 +124,8 @@ class Cosine(Space):
         """Vectors of length 1 (n, dimensions); a code that stands for none has only zeros."""
         vectors = self.codec.decode(codes)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        found: NDArray[np.float32] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return found
 
     def scorer(self, query: Query) -> Scorer:
         wanted = self._mean(query.positives)
@@ -150,7 +152,8 @@ class Cosine(Space):
     def typical(self, codes: Codes) -> Codes:
         mean = self._mean(codes)  # of a length that vectors have here: the quantiser's range is theirs
         lengths = np.linalg.norm(self.codec.decode(codes[:: max(1, len(codes) // DECODED)]), axis=1)
-        return self.codec.encode((mean / max(np.linalg.norm(mean), 1e-12) * lengths.mean()).astype(np.float32)[None])
+        direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        return self.codec.encode((direction * lengths.mean()).astype(np.float32)[None])
 
     def _mean(self, codes: Codes) -> NDArray[np.float64]:
         total = np.zeros(self.codec.dimensions)
