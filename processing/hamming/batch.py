@@ -13,12 +13,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..executors import cores, in_order
-from .distance import block_rows, scan_columns, scan_rows, turn
+from .distance import scan_columns, scan_rows, scratch, turn
 from .ranking import NO_ROW, ascending, offer
-from .vectors import LANES, WORD
-from .words import aligned, as_words, checked, pad_rows, words_of
+from .vectors import LANES, LINE, WORD
+from .words import as_words, checked, pad_rows
 
-TURNED_FROM = 6
+TURNED_FROM = 4
 """Queries from which turning a block pays."""
 QUERIES_AT_ONCE = 2048
 """Queries that stay in the second-level cache."""
@@ -47,11 +47,7 @@ class Nearest:
         values = checked(codes, self.size)
         if self._best.size == 0 or len(values) == 0:
             return
-        words = words_of(self.size)
-        rows = block_rows(words)
-        columns, totals = aligned((words, rows), np.uint64), aligned((rows,), np.uint64)
-        padded = aligned((rows if self.size % WORD else 0, words * WORD), np.uint8)
-        padded[:] = 0
+        columns, padded, totals = scratch(self.size)
         for start in range(0, len(self._queries), QUERIES_AT_ONCE):
             part = slice(start, start + QUERIES_AT_ONCE)
             _scan(self._queries[part], values, first_row, columns, padded, totals, self._best[part], self._rows[part])
@@ -106,26 +102,31 @@ def _scan(
     queries: NDArray[np.uint64], codes: NDArray[np.uint8], first_row: int, columns: NDArray[np.uint64],
     padded: NDArray[np.uint8], totals: NDArray[np.uint64], best: NDArray[np.uint16], rows: NDArray[np.int64],
 ) -> None:
-    size, words = codes.shape[1], columns.shape[0]
-    step = columns.shape[1]
+    size, words, step = codes.shape[1], queries.shape[1], columns.shape[1]
+    stride, column_stride = words * WORD, step * WORD
+    bounds = best[:, 0].copy()
     for start in range(0, len(codes), step):
         count = min(step, len(codes) - start)
-        base = codes.ctypes.data + start * size
+        base, after = codes.ctypes.data + start * size, (len(codes) - start - count) * size
         if len(padded) > 0:
             pad_rows(codes[start : start + count], padded)
-            base = padded.ctypes.data
-        turned = len(queries) >= TURNED_FROM and count % LANES == 0
-        if turned:
-            turn(base, count, columns)
+            base, after = padded.ctypes.data, 0
+        turned = base  # codes of one word are a column as they are
+        in_columns = count % LANES == 0 and (words == 1 or (len(queries) >= TURNED_FROM and after >= LINE))
+        if in_columns and words > 1:
+            turn(base, count, words, columns)
+            turned = columns.ctypes.data
         for query in range(len(queries)):
-            asked = queries.ctypes.data + query * words * WORD
-            if turned:
-                least = scan_columns(columns, asked, count, totals)
+            asked = queries.ctypes.data + query * stride
+            if in_columns:
+                least = scan_columns(turned, column_stride, asked, count, words, totals)
             else:
-                least = scan_rows(base, asked, count, words, totals)
-            held, places = best[query], rows[query]
-            if least < held[0] or (least == held[0] and first_row + start < places[0]):
-                _offer_block(totals[:count], first_row + start, held, places)
+                least = scan_rows(base, stride, asked, count, words, totals)
+            if least <= bounds[query]:
+                held, places = best[query], rows[query]
+                if least < held[0] or first_row + start < places[0]:
+                    _offer_block(totals[:count], first_row + start, held, places)
+                    bounds[query] = held[0]
 
 
 @njit(nogil=True, cache=True)
