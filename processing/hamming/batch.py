@@ -91,6 +91,15 @@ def nearest(
     return found.result()
 
 
+def between(queries: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """All distances of queries (q, bytes) to codes (n, bytes): (q, n) uint16. Raises ValueError as ``nearest`` does."""
+    asked = checked(queries)
+    values = checked(codes, asked.shape[1])
+    out = np.empty((len(asked), len(values)), np.uint16)
+    _between(as_words(asked), values, *scratch(asked.shape[1]), out)
+    return out
+
+
 def row_parts(count: int) -> list[slice]:
     """Slices of rows that are searched side by side: as many as there are cores, none small."""
     size = max(PART_ROWS, -(-count // cores()))
@@ -98,35 +107,67 @@ def row_parts(count: int) -> list[slice]:
 
 
 @njit(nogil=True, cache=True)
+def _prepare(
+    codes: NDArray[np.uint8], start: int, few: bool, columns: NDArray[np.uint64], padded: NDArray[np.uint8]
+) -> tuple[int, bool]:
+    """The block of codes that begins at row ``start``: its address, in columns or as rows, and which of the two."""
+    step, size = columns.shape[1], codes.shape[1]
+    words = (size + WORD - 1) // WORD
+    count = min(step, len(codes) - start)
+    base, after = codes.ctypes.data + start * size, (len(codes) - start - count) * size
+    if len(padded) > 0:
+        pad_rows(codes[start : start + count], padded)
+        base, after = padded.ctypes.data, 0
+    if count % LANES != 0:
+        return base, False
+    if words == 1:  # a column as it is
+        return base, True
+    if few or after < LINE:
+        return base, False
+    turn(base, count, words, columns)
+    return columns.ctypes.data, True
+
+
+@njit(nogil=True, cache=True)
 def _scan(
     queries: NDArray[np.uint64], codes: NDArray[np.uint8], first_row: int, columns: NDArray[np.uint64],
     padded: NDArray[np.uint8], totals: NDArray[np.uint64], best: NDArray[np.uint16], rows: NDArray[np.int64],
 ) -> None:
-    size, words, step = codes.shape[1], queries.shape[1], columns.shape[1]
-    stride, column_stride = words * WORD, step * WORD
+    words, step = queries.shape[1], columns.shape[1]
     bounds = best[:, 0].copy()
     for start in range(0, len(codes), step):
         count = min(step, len(codes) - start)
-        base, after = codes.ctypes.data + start * size, (len(codes) - start - count) * size
-        if len(padded) > 0:
-            pad_rows(codes[start : start + count], padded)
-            base, after = padded.ctypes.data, 0
-        turned = base  # codes of one word are a column as they are
-        in_columns = count % LANES == 0 and (words == 1 or (len(queries) >= TURNED_FROM and after >= LINE))
-        if in_columns and words > 1:
-            turn(base, count, words, columns)
-            turned = columns.ctypes.data
+        block, in_columns = _prepare(codes, start, len(queries) < TURNED_FROM, columns, padded)
         for query in range(len(queries)):
-            asked = queries.ctypes.data + query * stride
-            if in_columns:
-                least = scan_columns(turned, column_stride, asked, count, words, totals)
-            else:
-                least = scan_rows(base, stride, asked, count, words, totals)
+            least = _count(block, in_columns, queries[query].ctypes.data, count, words, totals)
             if least <= bounds[query]:
                 held, places = best[query], rows[query]
                 if least < held[0] or first_row + start < places[0]:
                     _offer_block(totals[:count], first_row + start, held, places)
                     bounds[query] = held[0]
+
+
+@njit(nogil=True, cache=True)
+def _between(
+    queries: NDArray[np.uint64], codes: NDArray[np.uint8], columns: NDArray[np.uint64], padded: NDArray[np.uint8],
+    totals: NDArray[np.uint64], out: NDArray[np.uint16],
+) -> None:
+    words, step = queries.shape[1], columns.shape[1]
+    for start in range(0, len(codes), step):
+        count = min(step, len(codes) - start)
+        block, in_columns = _prepare(codes, start, len(queries) < TURNED_FROM, columns, padded)
+        for query in range(len(queries)):
+            _count(block, in_columns, queries[query].ctypes.data, count, words, totals)
+            line = out[query, start : start + count]
+            for i in range(count):
+                line[i] = totals[i]
+
+
+@njit(nogil=True, cache=True)
+def _count(block: int, in_columns: bool, query: int, count: int, words: int, totals: NDArray[np.uint64]) -> int:
+    if in_columns:
+        return scan_columns(block, len(totals) * WORD, query, count, words, totals)
+    return scan_rows(block, words * WORD, query, count, words, totals)
 
 
 @njit(nogil=True, cache=True)

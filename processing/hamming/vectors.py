@@ -113,6 +113,15 @@ def _literals(*kinds: Any) -> bool:
     return all(isinstance(kind, types.IntegerLiteral) for kind in kinds)
 
 
+def _typed_popcount(_context: Any, _word: Any) -> _Generated:
+    """Ones in a 64-bit word."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _ones(builder, arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
 def _typed_transpose(_context: Any, _rows: Any, _stride: Any, _columns: Any, _column_stride: Any) -> _Generated:
     """Eight words of each of eight rows → eight rows' words of each of eight columns."""
 
@@ -231,6 +240,7 @@ def _typed_row_weights(
     return types.int64(*[types.intp] * 9, WORDS), generate
 
 
+popcount: Callable[..., Any] = intrinsic(_typed_popcount)
 transpose: Callable[..., Any] = intrinsic(_typed_transpose)
 row_distances: Callable[..., Any] = intrinsic(prefer_literal=True)(_typed_row_distances)
 column_distances: Callable[..., Any] = intrinsic(prefer_literal=True)(_typed_column_distances)
