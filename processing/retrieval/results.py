@@ -22,8 +22,8 @@ BATCH = 20_000
 
 @dataclass(frozen=True)
 class Results:
-    """Columns (n,) of ranked patches; ``wkb`` their footprints, ``codes`` (n, bytes), ``paths`` of their shards, ``boxes``
-    (n, 4) in degrees."""
+    """Columns (n,) of ranked patches; ``wkb`` their footprints, ``paths`` of their shards, ``codes`` (n, bytes),
+    ``boxes`` (n, 4) in degrees."""
 
     ids: Sequence[str]
     wkb: NDArray[Any]
