@@ -82,7 +82,8 @@ def placed(bounds: Bounds) -> NDArray[np.bool_]:
 
 def in_degrees(bounds: Bounds) -> NDArray[np.bool_]:
     """Which bounds (n, 4) can be longitudes and latitudes: in one turn, and not beyond the poles."""
-    inside: NDArray[np.bool_] = (np.abs(bounds) <= (360.0, 90.001, 360.0, 90.001)).all(axis=1)
+    west, south, east, north = np.abs(bounds.T)
+    inside: NDArray[np.bool_] = (west <= 360.0) & (east <= 360.0) & (south <= 90.001) & (north <= 90.001)
     return inside
 
 

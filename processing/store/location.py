@@ -123,7 +123,7 @@ class LocalFolder:
 
     @contextmanager
     def open(
-        self, path: str, size: int | None = None, check: Check = lambda: None, known: bool = False
+        self, path: str, size: int | None = None, check: Check = lambda: None, known: bool = False  # noqa: ARG002
     ) -> Iterator[StoredFile]:
         """Open a file. Raises ShardError if it is missing, outside the folder (by a link), or of another size."""
         check()

@@ -72,6 +72,9 @@ def handler(server: Server) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
+            if server.stopping.is_set():
+                self.close_connection = True
+                return
             path, part = self.path.lstrip("/"), self.headers.get("Range", "")
             server.enter(path, part, self.headers.get("User-Agent", ""))
             sent = 0

@@ -15,7 +15,7 @@ from bitscape.processing.store.location import ShardError
 from bitscape.processing.store.manifest import ShardEntry, write_manifest
 from bitscape.processing.store.shard_reader import Patches
 from bitscape.processing.store.store import Store
-from bitscape.tests.processing.store.stores import ABOUT, BYTES, by_id, make_rows, make_store, meeting
+from bitscape.tests.processing.store.stores import ABOUT, BYTES, by_id, make_rows, make_store
 
 SHARD = "a/part-00000.parquet"
 POLYGON = shapely.Polygon([(10.1, 45.1), (10.9, 45.3), (10.5, 45.9), (10.45, 45.4)])
@@ -175,9 +175,10 @@ def test_places_come_from_the_geometry_where_there_is_no_bbox(tmp_path: Path) ->
 
 def test_bounds_are_footprints_where_there_is_no_geometry(tmp_path: Path) -> None:
     rows = make_rows(0, 50, size=0.1)
-    store = foreign(tmp_path, pa.table({"code": KINDS["fixed binary"], "bbox": boxes_of(rows.bounds.astype(np.float32))}))
+    bounds = rows.bounds.astype(np.float32)
+    store = foreign(tmp_path, pa.table({"code": KINDS["fixed binary"], "bbox": boxes_of(bounds)}))
     patches = store.patches(store.shards[0], [POLYGON])
-    boxes = shapely.box(*rows.bounds.astype(np.float32).astype(np.float64).T)
+    boxes = shapely.box(*bounds.astype(np.float64).T)
     assert patches.rows.tolist() == np.flatnonzero(shapely.intersects(POLYGON, boxes)).tolist()
     ids, wkb = store.details(0, patches.rows)
     assert ids == [str(row) for row in patches.rows]

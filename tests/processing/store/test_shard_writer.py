@@ -119,7 +119,8 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     metres = rows.bounds.copy()
     metres[2] = [500_000, 4_000_000, 500_010, 4_000_010]
     for wrong, words in (
-        (replace(rows, ids=rows.ids[:9]), "different numbers"), (replace(rows, codes=rows.codes.view(np.int8)), "uint8"),
+        (replace(rows, ids=rows.ids[:9]), "different numbers"),
+        (replace(rows, codes=rows.codes.view(np.int8)), "uint8"),
         (replace(rows, bounds=broken), "Patch p7"), (replace(rows, bounds=metres), "Patch p2.*CRS84"),
     ):
         with pytest.raises(InputError, match=words):
