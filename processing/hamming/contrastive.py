@@ -40,7 +40,7 @@ class _Planes:
         values //= factor
         count = int(values.max(initial=0)).bit_length()
         bits = (values[None] >> np.arange(count - 1, -1, -1)[:, None]) & 1
-        planes = as_words(np.packbits(bits.astype(bool), axis=1))
+        planes = as_words(np.packbits(bits.astype(bool), axis=1).reshape(count, len(weights) // 8))
         mirror = as_words(np.packbits(turned)[None])
         return _Planes(mirror[0], planes, factor), int(weights[turned].sum())
 
