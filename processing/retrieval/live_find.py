@@ -30,6 +30,8 @@ from .query import WITHOUT_EXEMPLARS, Combine, Query, View
 from .region import Region
 from .regions import opened
 
+DETAILED = 0.03
+"""Seconds after which identifiers and outlines are left for the next call."""
 PICTURE_SIDE = 2048
 MOST_ARRIVED = 2000
 
@@ -112,8 +114,9 @@ class PictureScale(Result):
     high: float
 
 class LiveFindResult(Result):
-    """``complete``: nothing is left to load. ``arrived``: bounds of the shards that this call loaded. ``reason``: why
-    there are no results, "" if there are. ``within``: candidates within the threshold. ``typical``: hex code."""
+    """``complete``: nothing is left to load, and identifiers and outlines are there. ``arrived``: bounds of the shards
+    that this call loaded. ``reason``: why there are no results, "" if there are. ``within``: candidates within the
+    threshold. ``typical``: hex code."""
 
     token: str
     loaded_shards: int
@@ -168,7 +171,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     if streamed and query is not None and not reason and region.complete:
         arrived += _overflow(request, region, query, found, request.seconds - watch.total()["total"], progress)
     watch.lap("load")
-    hits, given, painted_to = None, None, None
+    hits, given, painted_to, detailed = None, None, None, True
     with open_executor() as executor:
         if not reason and len(region.candidates):
             values, typical = _values(request, region, query, executor, progress)
@@ -180,7 +183,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
             watch.lap("rank")
         if given is not None or region.overflow.best:
             hits = merged(region, given, query, request.k if request.view == "top" else None)
-            texts = details_of(region, hits, executor, progress)
+            texts, detailed = details_of(region, hits, DETAILED, executor, progress)
             watch.lap("details")
     if given is not None and request.raster is not None:
         painted_to = _draw(request, region, given, progress)
@@ -190,7 +193,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     return LiveFindResult(
         token=request.token, loaded_shards=region.loaded + region.overflow.done, shards=region.shards,
         rows=len(region.candidates) + region.overflow.rows,
-        complete=region.complete and (query is None or region.overflow.finished),
+        complete=region.complete and (query is None or region.overflow.finished) and detailed,
         failed=[Failed(path=error.path, why=error.why) for error in region.failures()],
         arrived=[entry.bounds for entry in arrived if entry.rows][:MOST_ARRIVED],
         results=[] if hits is None else _listed(hits, texts), reason=reason,
