@@ -168,7 +168,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     if streamed and not reason and request.view != "top":
         reason = (f"{region.selection.rows:,} patches are more than the memory set aside for them: only the view of "
                   "the most similar is shown. Choose a smaller area.")
-    if streamed and query is not None and not reason and region.complete:
+    if streamed and query is not None and not reason:
         arrived += _overflow(request, region, query, found, request.seconds - watch.total()["total"], progress)
     watch.lap("load")
     hits, given, painted_to, detailed = None, None, None, True
@@ -181,7 +181,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
             given = answer(request.view, region.candidates, values, typical, region.space, query, excluded, request.k,
                            request.threshold, most, progress)
             watch.lap("rank")
-        if given is not None or region.overflow.best:
+        if given is not None or (region.overflow.best and not reason):
             hits = merged(region, given, query, request.k if request.view == "top" else None)
             texts, detailed = details_of(region, hits, DETAILED, executor, progress)
             watch.lap("details")
@@ -228,7 +228,7 @@ def _overflow(
     """Go on through the shards that are not kept."""
     excluded = frozenset(found.rows())
     region.overflow.ask((query.key, request.k, excluded))
-    if region.overflow.finished:
+    if region.overflow.finished or not region.complete:
         return []
     return region.overflow.read(
         region.selection, region.space.scorer(query), request.k, excluded, max(0.0, seconds), progress)
