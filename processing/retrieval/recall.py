@@ -24,6 +24,7 @@ from .rerank import Metric
 
 Asked = Literal["code", "vector"]
 """What a query is: a code, as all that a store holds, or a vector that was never compressed."""
+ASKED: tuple[Asked, ...] = ("code", "vector")
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 Z = 1.959964
 """Of 95 %."""

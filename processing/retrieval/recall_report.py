@@ -11,11 +11,13 @@ from typing import Any
 from ..compression.code_table import Read
 from ..reports.page import Page, Plot, Section, Table, Text, Warnings, write_page
 from ..reports.plots import BLUE, GREY, ORANGE, OTHERS, figure, svg
-from .recall import METRICS, Asked, Searched, Share, Truth
+from .recall import ASKED, Searched, Share, Truth
 from .rerank_curve import Point
 
 SPACE = "\u00a0"
 FEW_ROWS = 5000
+NAMED = 20
+"""Recipes that are named in the drawing, at most."""
 HEAD = ("part", "recipe", "fine", "truth", "query", "candidates", "bytes", "bytes_read", "recall", "low", "high",
         "queries_per_second")
 
@@ -91,25 +93,24 @@ def _shares(found: Share) -> tuple[str, str, str]:
 
 
 def _found(findings: Findings) -> Section:
-    k, rows = findings.truth.k, []
-    for one in sorted(findings.found, key=lambda one: (-one.bytes, one.recipe)):
-        cells = [one.recipe, f"{one.bytes:,}", f"{4 * findings.dimensions / one.bytes:.3g}{SPACE}×"]
-        for metric in METRICS:
-            for asked in ("code", "vector"):
-                kind: Asked = "code" if asked == "code" else "vector"
-                there = one.recalls.get((metric, kind))
-                cells.append("–" if there is None else _with_interval(there))
-        rows.append([*cells, f"{one.speed:,.0f}"])
-    head = ["Recipe", "Bytes", "smaller", "Cosine, query a code", "query a vector", "Euclidean, query a code",
-            "query a vector", "Queries/s"]
+    k, kinds = findings.truth.k, ASKED
+    ranked = sorted(findings.found, key=lambda one: (-one.bytes, one.recipe))
+    recalls = {(one.recipe, *key): _with_interval(found) for one in ranked for key, found in one.recalls.items()}
+    rows = [[one.recipe, f"{one.bytes:,}", f"{4 * findings.dimensions / one.bytes:.3g}{SPACE}×",
+             *(recalls.get((one.recipe, "cosine", kind), "–") for kind in kinds), f"{one.speed:,.0f}"]
+            for one in ranked]
+    other = [[one.recipe, *(recalls.get((one.recipe, "euclidean", kind), "–") for kind in kinds)] for one in ranked]
+    head = ["Recipe", "Bytes", "smaller", "Query a code", "Query a vector", "Queries/s"]
     return Section("What codes find", [
         Plot(_by_bytes(findings), f"Share of the {k} nearest by cosine of float32 that codes find; queries are codes "
                                   "too. Upright lines are 95 % intervals."),
         Table(head, rows, (
-            f"Recall@{k} with its 95 % interval, against the truth by cosine and by Euclidean distance of float32. "
-            "Binary codes are compared by Hamming distance, others by the distance of what they stand for. Queries "
+            f"Recall@{k} with its 95 % interval, against the truth by cosine of float32. Binary codes are "
+            "compared by Hamming distance, others by the distance of what they stand for. Queries "
             f"are stored codes, or vectors that were not compressed. Queries a second: one thread, all "
             f"{findings.rows:,} codes searched, in batches in which codes are decoded once.")),
+        Table(["Recipe", "Query a code", "Query a vector"], other, (
+            "The same against the truth by Euclidean distance of float32. Binary codes have one order for both.")),
         *([Warnings([f"Only {findings.rows:,} embeddings were searched. Among more, neighbours lie closer and recall "
                      "is lower: compare recipes here, and measure again on more."])]
           if findings.rows < FEW_ROWS else []),
@@ -119,7 +120,8 @@ def _found(findings: Findings) -> Section:
 def _reranked(findings: Findings) -> list[Section]:
     if findings.alone is None:
         return []
-    k, rows = findings.truth.k, [["binary alone", "–", "0", _with_interval(findings.alone.recall), "–"]]
+    k, alone = findings.truth.k, findings.alone
+    rows = [[f"{alone.binary} alone", "–", "0", _with_interval(alone.recall), "–"]]
     vector = {(point.fine, point.candidates): point for point in findings.points if point.asked == "vector"}
     for point in findings.points:
         if point.asked == "code" and point.candidates:
@@ -161,14 +163,18 @@ def _by_bytes(findings: Findings) -> str:
         bars = [[one.value - one.low for one in shares], [one.high - one.value for one in shares]]
         axes.errorbar([one.bytes for one in those], values, bars, fmt=marker, color=colour, label=label, ms=5, lw=0,
                       elinewidth=1)
-        if len(findings.found) <= 20:
+        if len(findings.found) <= NAMED:
             for one, value in zip(those, values, strict=True):
-                axes.annotate(one.recipe, (one.bytes, value), (5, -10), textcoords="offset points", fontsize=8)
+                above = any(other.bytes == one.bytes and other.recipe != one.recipe and (
+                    other.recalls["cosine", "code"].value, other.recipe) < (value, one.recipe) for other in those)
+                axes.annotate(one.recipe, (one.bytes, value), (5, 5 if above else -11), textcoords="offset points",
+                              fontsize=8)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("bytes of a code")
     axes.set_ylabel(f"recall@{findings.truth.k}")
-    axes.set_ylim(0, 1.06)
+    lowest = min(one.recalls["cosine", "code"].low for one in findings.found)
+    axes.set_ylim(max(0.0, lowest - 0.15), 1.08)
     axes.margins(x=0.14)
     axes.legend(fontsize=8.5, loc="lower right")
     return svg(drawn, "Recall against bytes of a code")
