@@ -8,9 +8,12 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterLayer,
 )
+
+from ..translation import tr
 
 
 class RasterFiles(QgsProcessingParameterMultipleLayers):
@@ -76,3 +79,21 @@ class OptionalFiles(OptionalRasterFiles):
         copy.setFlags(self.flags())
         copy.setHelp(self.help())
         return copy
+
+
+class StoreLocation(QgsProcessingParameterFile):
+    """A retrieval store: its manifest, or typed in, its folder or an http(s) address, which QGIS would refuse for the
+    name of a file."""
+
+    def __init__(self, name: str, description: str, optional: bool = False) -> None:
+        super().__init__(name, description, fileFilter=tr("Manifest of a store") + " (*.parquet)", optional=optional)
+
+    def clone(self) -> StoreLocation:
+        copy = StoreLocation(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        optional = bool(self.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+        return optional or value not in (None, "")
