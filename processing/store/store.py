@@ -27,7 +27,10 @@ from .manifest import Manifest, ShardEntry, read_manifest
 from .shard_reader import Patches, read_codes, read_details, read_patches, scan_codes
 from .shard_writer import fine_path
 
-KEPT_FOOTERS = 256
+KEPT_FOOTERS = 1 << 15
+"""Row groups of footers that are kept, each footer counting as ``FOOTER`` more: about 50 MB, or 12,000 groups of 50
+million rows in a few hundred shards."""
+FOOTER = 8
 LOOKED_AT = 20
 """Shards that are asked how long a code is, where no description says it."""
 FINE_GAP = 16 * 2**10
@@ -57,6 +60,7 @@ class Store:
     def __init__(self, location: Location, manifest: Manifest, about: StoreInfo | None) -> None:
         self._location = location
         self._footers: OrderedDict[str, Footer] = OrderedDict()
+        self._kept = 0
         self._lock = Lock()
         self.shards = manifest
         self.about = about or self._described()
@@ -206,11 +210,19 @@ class Store:
                     raise ShardError(
                         entry.path, f"it has {footer.rows:,} rows where the manifest says {entry.rows:,}: they are not "
                         "of the same store. Build the store, or its manifest, again.")
-                with self._lock:
-                    self._footers[entry.path] = footer
-                    while len(self._footers) > KEPT_FOOTERS:
-                        self._footers.popitem(last=False)
+                self._keep(footer)
             yield file, footer
+
+    def _keep(self, footer: Footer) -> None:
+        """Remember a footer, and forget the oldest ones where they become too many."""
+        with self._lock:
+            if (before := self._footers.pop(footer.path, None)) is not None:
+                self._kept -= len(before.counts) + FOOTER
+            self._footers[footer.path] = footer
+            self._kept += len(footer.counts) + FOOTER
+            while self._kept > KEPT_FOOTERS and len(self._footers) > 1:
+                _, oldest = self._footers.popitem(last=False)
+                self._kept -= len(oldest.counts) + FOOTER
 
     def _described(self) -> StoreInfo:
         """What the shards of a corpus without a description say of their codes. Raises InputError if they do not."""
