@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from .areas import HALF, AreaFilter, Bounds, in_degrees, placed
+from .areas import HALF, AreaFilter, Bounds, in_degrees, placed, union_of_many
 from .code_pages import Page
 from .columns import Columns, find_columns
 from .location import Range, ShardError, StoredFile
@@ -35,6 +35,7 @@ class Footer:
 
     path: str
     size: int
+    version: int
     metadata: Any
     schema: Any
     columns: Columns
@@ -122,7 +123,8 @@ def read_footer(file: StoredFile) -> Footer:
         raise ShardError(file.name, "the rows of its row groups do not add up: it is damaged.")
     columns = find_columns(schema, file.name, metadata.num_rows == 0)
     starts = np.concatenate([[0], np.cumsum(np.array(counts, np.int64))]).astype(np.int64)
-    return Footer(file.name, file.size, metadata, schema, columns, starts, leaves, required, {})
+    return Footer(
+        file.name, file.size, file.version, metadata, schema, columns, starts, leaves, required, {})
 
 
 def open_parquet(file: StoredFile, footer: Footer) -> Any:
@@ -178,7 +180,7 @@ def _group_bounds(metadata: Any, leaves: dict[str, int], columns: Columns) -> Bo
         if all(side is not None and side.has_min_max for side in sides):
             west, south, east, north = sides
             found[index] = (west.min, south.min, east.max, north.max)
-            if east.max - west.min > HALF or (west.max - east.min > HALF and west.max > 0 > east.min):
+            if west.max - east.min > HALF and west.max > 0 > east.min:  # a crossing one may be among them
                 found[index, [0, 2]] = -HALF, HALF
     found[~(placed(found) & in_degrees(found))] = np.nan
-    return found
+    return union_of_many(found)

@@ -25,6 +25,7 @@ from .manifest import SIDES, ShardEntry
 from .morton import morton_order
 
 ROW_GROUP = 4096
+MOST_ROWS = 1 << 24
 BOX = pa.struct([pa.field(side, pa.float64(), nullable=False) for side in SIDES])
 BOX_WKB = np.dtype([("order", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("corners", "<f8", 10)])
 LEVEL = 3
@@ -49,6 +50,8 @@ class ShardRows:
         """Raise InputError, in words, if the parts do not belong together or a place is none."""
         count = len(self.codes)
         parts = (self.ids, self.bounds, self.years, self.geometry, self.fine)
+        if count > MOST_ROWS:
+            raise InputError(f"A shard of {count:,} rows is too large; {MOST_ROWS:,} is the most. Take smaller cells.")
         if any(part is not None and len(part) != count for part in parts):
             raise InputError(f"A shard's columns have different numbers of rows; there are {count:,} codes.")
         if self.codes.dtype != np.uint8 or self.codes.ndim != 2 or self.bounds.shape != (count, 4):
@@ -125,7 +128,7 @@ def boxes_wkb(bounds: Bounds) -> Any:
     made = np.empty(len(bounds), BOX_WKB)
     made["order"], made["kind"], made["rings"], made["points"] = 1, 3, 1, 5
     made["corners"] = bounds[:, [2, 1, 2, 3, 0, 3, 0, 1, 2, 1]]
-    offsets = np.arange(0, (len(bounds) + 1) * BOX_WKB.itemsize, BOX_WKB.itemsize, np.int32)
+    offsets = np.arange(len(bounds) + 1, dtype=np.int32) * BOX_WKB.itemsize
     return pa.Array.from_buffers(pa.binary(), len(bounds), [None, pa.py_buffer(offsets), pa.py_buffer(made)])
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import Progress
-from .areas import AreaFilter
+from .areas import AreaFilter, union_of_many
 from .columns import first_width
 from .description import StoreInfo, from_quantization
 from .footer import Footer, open_parquet, read_footer
@@ -98,11 +98,7 @@ class Store:
         area, wanted = as_filter(areas), None if years is None else frozenset(years)
         chosen = self.shards.rows > 0
         if area is not None:
-            west, east = self.shards.bounds[:, 0], self.shards.bounds[:, 2]
-            round_ = east - west > 180  # of several patches it is no crossing, but may hold one
-            bounds = self.shards.bounds.copy()
-            bounds[round_, 0], bounds[round_, 2] = -180.0, 180.0
-            bounds[~chosen] = 0.0
+            bounds = np.where(chosen[:, None], union_of_many(self.shards.bounds), 0.0)
             chosen = chosen & area.may_meet(bounds)
         if wanted is not None:
             chosen &= np.isin(self.shards.years, [0, *sorted(wanted)])
@@ -204,7 +200,7 @@ class Store:
             footer = self._footers.get(entry.path)
         size = entry.bytes if footer is None or not self.remote else footer.size
         with self._location.open(entry.path, size, check, footer is not None) as file:
-            if footer is None or footer.size != file.size:
+            if footer is None or (footer.size, footer.version) != (file.size, file.version):
                 footer = read_footer(file)
                 if footer.rows != entry.rows:
                     raise ShardError(

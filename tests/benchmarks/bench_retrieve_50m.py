@@ -254,7 +254,8 @@ def main() -> None:
     print(json.dumps({
         "name": "retrieve_50m", "ratio": round(read / scored, 2), "direction": "higher",
         "peer": f"a plain read of the codes of {ROWS:,} patches from the page cache, 1 thread",
-        "ours": round(scored, 2), "theirs": round(read, 2), "unit": "s", "limit_fraction": round(read / scored, 2), "limit": "plain read",
+        "ours": round(scored, 2), "theirs": round(read, 2), "unit": "s",
+        "limit_fraction": round(read / scored, 2), "limit": "plain read",
         "gigabytes_per_second": round(ROWS * BYTES / scored / 1e9, 1), "first_scan": round(read / first, 2),
         "country": found,
     }))

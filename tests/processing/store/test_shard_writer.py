@@ -16,7 +16,7 @@ import shapely
 from bitscape.processing.errors import Cancelled, InputError
 from bitscape.processing.progress import Progress
 from bitscape.processing.store.morton import morton_keys
-from bitscape.processing.store.shard_writer import boxes_wkb, fine_path, write_shard
+from bitscape.processing.store.shard_writer import ShardRows, boxes_wkb, fine_path, write_shard
 from bitscape.tests.processing.store.stores import BYTES, by_id, make_rows
 
 PATH = "tile_x=760/tile_y=540/year=2020/part-00000.parquet"
@@ -133,6 +133,9 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             write_shard(tmp_path, PATH, wrong, Progress())
+    huge = ShardRows(range(2**24 + 1), np.broadcast_to(rows.codes[:1], (2**24 + 1, BYTES)), rows.bounds)
+    with pytest.raises(InputError, match="Take smaller cells"):
+        huge.check()
     with pytest.raises(InputError, match="cannot have the path"):
         write_shard(tmp_path, "../x.parquet", rows, Progress())
     assert list(tmp_path.iterdir()) == []
