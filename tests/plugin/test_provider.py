@@ -62,6 +62,13 @@ PARAMETERS = {
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
+    "similarityraster": [
+        "INPUT", "POSITIVE", "NEGATIVE", "CLASS_FIELD", "POSITIVE_CLASS", "AOI", "EXTENT", "MAPPING", "OUTPUT",
+    ],
+    "evaluaterecall": [
+        "INPUT", "RECIPES", "K", "QUERIES", "BINARY", "FINE", "CANDIDATES", "COLUMN", "MAX_ROWS", "SEED", "REPORT",
+        "TABLE",
+    ],
 }
 
 
