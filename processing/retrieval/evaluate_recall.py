@@ -110,6 +110,9 @@ def evaluate_recall(request: RecallRequest, progress: Progress) -> RecallResult:
     binary, fine = _recipe(request.binary, dimensions), [_recipe(text, dimensions) for text in _parts(request.fine)]
     for recipe in (*recipes, binary, *fine):
         recipe.check(dimensions)
+    if fine and not binary.fit(vectors[:2]).is_binary:
+        raise InputError(f"{binary} codes are not binary: what is put in order again are the best by binary codes. "
+                         "Choose binary-zero, binary-median, binary-mean, binary-fitted or itq.")
     random = np.random.default_rng(request.seed)
     queries = np.sort(random.permutation(len(vectors))[: request.queries])
     progress.info(f"{len(vectors):,} embeddings of {dimensions} dimensions, {len(queries):,} of them queries; "
@@ -132,9 +135,6 @@ def evaluate_recall(request: RecallRequest, progress: Progress) -> RecallResult:
             del codecs[str(recipe)]
     points: list[Point] = []
     if fine:
-        if not fitted(binary).is_binary:
-            raise InputError(f"{binary} codes are not binary: what is put in order again are the best by binary "
-                             "codes. Choose binary-zero, binary-median, binary-mean, binary-fitted or itq.")
         with progress.stage(0.7, 0.97, "Re-ranking"):
             points = curve(fitted(binary), [fitted(one) for one in fine], truth, sizes, progress)
     product = ALPHAEARTH if read.mapping.kind == "alphaearth" else None

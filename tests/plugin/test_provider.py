@@ -66,6 +66,13 @@ PARAMETERS = {
         "STORE", "POSITIVE", "NEGATIVE", "IDS", "NEGATIVE_IDS", "EXEMPLAR_STORE", "AOI", "EXTENT", "YEARS", "VIEW", "K",
         "THRESHOLD", "COMBINE", "INVERT", "RERANK", "MAX_FEATURES", "MEMORY", "OUTPUT", "RASTER", "PARQUET", "REPORT",
     ],
+    "similarityraster": [
+        "INPUT", "POSITIVE", "NEGATIVE", "CLASS_FIELD", "POSITIVE_CLASS", "AOI", "EXTENT", "MAPPING", "OUTPUT",
+    ],
+    "evaluaterecall": [
+        "INPUT", "RECIPES", "K", "QUERIES", "BINARY", "FINE", "CANDIDATES", "COLUMN", "MAX_ROWS", "SEED", "REPORT",
+        "TABLE",
+    ],
 }
 
 
