@@ -32,7 +32,6 @@ GROUPS = {
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
     "similaritysearch": QT_TRANSLATE_NOOP("Bitscape", "Similarity search"),
     "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
-    "similaritysearch": QT_TRANSLATE_NOOP("Bitscape", "Similarity search"),
 }
 
 

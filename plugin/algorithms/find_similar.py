@@ -31,7 +31,7 @@ from ..settings import threads
 from ..translation import tr
 from . import sources
 from .base import BitscapeAlgorithm, beside
-from .parameters import StoreLocation
+from .parameters import Exemplars, StoreLocation
 
 VIEWS = ("top", "heat", "threshold", "outlier", "surprise", "gradient", "typical")
 UNLIKE = ("outlier", "surprise", "gradient")
@@ -59,12 +59,9 @@ class FindSimilar(BitscapeAlgorithm):
         kinds, number = QgsProcessing.SourceType, QgsProcessingParameterNumber.Type
         self.add(StoreLocation("STORE", tr("Retrieval store: its manifest, folder or http(s) address")),
                  tr("Choose its manifest.parquet, or type a folder or an address."))
-        anything = [kinds.TypeVectorAnyGeometry]
-        self.add(QgsProcessingParameterFeatureSource("POSITIVE", tr("Positive exemplars: points, or earlier results"),
-                                                     anything, optional=True),
+        self.add(Exemplars("POSITIVE", tr("Positive exemplars: points, or earlier results")),
                  tr("Places that are like what is looked for, in any CRS."))
-        self.add(QgsProcessingParameterFeatureSource("NEGATIVE", tr("Negative exemplars: points, or earlier results"),
-                                                     anything, optional=True),
+        self.add(Exemplars("NEGATIVE", tr("Negative exemplars: points, or earlier results")),
                  tr("Places that look alike and are not what is looked for."))
         self.add(QgsProcessingParameterString("IDS", tr("Identifiers of positive exemplars, separated by commas"),
                                               optional=True), advanced=True)

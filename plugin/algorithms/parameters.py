@@ -8,6 +8,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterLayer,
@@ -79,6 +80,25 @@ class OptionalFiles(OptionalRasterFiles):
         copy.setFlags(self.flags())
         copy.setHelp(self.help())
         return copy
+
+
+class Exemplars(QgsProcessingParameterFeatureSource):
+    """Features of any kind, or none; or a Parquet table of results, which QGIS need not be able to open: the backend
+    is."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description, [QgsProcessing.SourceType.TypeVectorAnyGeometry], optional=True)
+
+    def clone(self) -> Exemplars:
+        copy = Exemplars(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        if isinstance(value, str) and value.lower().endswith((".parquet", ".geoparquet", ".gpq", ".pq")):
+            return True
+        return super().checkValueIsAcceptable(value, context)
 
 
 class StoreLocation(QgsProcessingParameterFile):

@@ -198,7 +198,8 @@ def _search(
     candidates = Candidates(selection.rows, keeps, True)
     scorer = None if query is None else space.scorer(query)
     failed: list[ShardError] = []
-    for done, (entry, patches) in enumerate(read_all(store, selection, request.threads, progress), 1):
+    workers = 0 if store.remote else request.threads  # over a network they mostly wait
+    for done, (entry, patches) in enumerate(read_all(store, selection, workers, progress), 1):
         if isinstance(patches, ShardError):
             failed.append(patches)
             progress.warn(f"A shard is left out: {patches.message}")

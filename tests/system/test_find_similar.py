@@ -87,6 +87,11 @@ def test_results_are_exemplars_again(qgis: Qgis, store: Path, tmp_path: Path) ->
                          EXTENT="10.0,10.6,45.0,45.4 [EPSG:4326]", OUTPUT=tmp_path / "more.gpkg")
     more = {one["id"] for one in rows_of(tmp_path / "more.gpkg")}
     assert again["COUNT"] == 10 and not more & three and "patch 620" in more
+    table = qgis.run("findsimilar", STORE=store, POSITIVE=like, K=3, OUTPUT=tmp_path / "x.gpkg",
+                     PARQUET=tmp_path / "three.parquet").results["PARQUET"]
+    qgis.succeed("findsimilar", STORE=store, POSITIVE=table, K=10, OUTPUT=tmp_path / "same.gpkg")
+    assert [one["id"] for one in rows_of(tmp_path / "same.gpkg")] == [
+        one["id"] for one in rows_of(tmp_path / "more.gpkg")]
     by_id = qgis.succeed("findsimilar", STORE=store, IDS="patch 620, patch 621", COMBINE=3, K=5,
                          OUTPUT=tmp_path / "xor.gpkg")
     assert by_id["COUNT"] == 5
