@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..executors import in_order
 from ..progress import Progress
 
-BLOCK = 65_536
+BLOCK = 16_384
 NONE = -1
 UNIT = 1e-7
 """Degrees of a whole number in a box: about a centimetre."""
