@@ -122,8 +122,8 @@ class _Build:
     def _say_input(self) -> None:
         rows = sum(source.rows for source in self.sources)
         self.progress.info(f"{rows:,} patches in {len(self.sources):,} files")
-        for text in dict.fromkeys(source.dated_by for source in self.sources):
-            self.progress.info(f"Years are from {text}.")
+        for text in list(dict.fromkeys(source.dated_by for source in self.sources))[:20]:
+            self.progress.info(f"Years are from {text}." if text else "Nothing dates the patches; they are undated.")
         for note in [note for source in self.sources for note in source.notes][:20]:
             self.progress.warn(note)
 

@@ -101,7 +101,7 @@ def of_nothing(dimensions: int, kind: Kind, threshold: Threshold, refine: Refine
     plain = kind == "binary" or (kind == "automatic" and dimensions > FEW_DIMENSIONS)
     if not dimensions or not plain or threshold != "zero" or refine != "none":
         raise InputError("There is not one patch with a vector in the input, so there is nothing to fit codes on.")
-    return Coding(None, None, dimensions, dimensions)
+    return Coding(Recipe("", 0, "binary-zero").fit(np.zeros((1, dimensions))), None, dimensions, dimensions)
 
 
 def like(

@@ -73,7 +73,7 @@ class PatchRaster:
         self.unit_rows = [part.rows * part.columns for part in self._parts]
         product = self.source.product
         self.facts = Facts(
-            self.source.bands, self.source.dtype.name, self.source.dtype.itemsize, 0,
+            self.source.bands, self.source.dtype.name, 4, 0,
             "" if product.name == "unknown" else product.name, product.licence, product.attribution)
         self._year = options.year or (int(self.source.date) if YEAR.fullmatch(self.source.date) else 0)
 
@@ -84,10 +84,10 @@ class PatchRaster:
 
     @property
     def dated_by(self) -> str:
-        """Where years come from, in words."""
+        """Where years come from, in words; "" from nowhere."""
         if self.options.year:
             return f"the year {self.options.year} that was given"
-        return f"the raster ({self._year})" if self._year else "nothing: undated"
+        return f"the raster ({self._year})" if self._year else ""
 
     def stored(self, unit: int, most: int) -> NDArray[Any]:
         """Pixels of a unit that have data, as stored (n, d), evenly spaced."""

@@ -241,12 +241,12 @@ class PatchTable:
 
     @cached_property
     def dated_by(self) -> str:
-        """Where years come from, in words."""
+        """Where years come from, in words; "" from nowhere."""
         if self.options.year:
             return f"the year {self.options.year} that was given"
         if self._dates:
             return f"the column {self._dates}"
-        return f"the name of the file ({self._year})" if self._year else "nothing: undated"
+        return f"the name of the file ({self._year})" if self._year else ""
 
     def _json(self, key: bytes) -> dict[str, Any]:
         """A footer's JSON object; empty where there is none that can be read."""

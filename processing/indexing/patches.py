@@ -25,6 +25,7 @@ class Facts:
     dimensions: int
     stored: str
     number_bytes: int
+    """Of a number of a patch's vector: as stored, or 4 where it is pooled."""
     bits: int = 0
     model: str = ""
     licence: str = ""

@@ -58,8 +58,10 @@ def write_shards(
                     kept += count
                     yield from (entry for entry in found if entry is not None)
                     continue
-                for path, table in zip(paths, runs.shards(group, request.rows_per_file), strict=True):
-                    yield path, tile, _rows(table, coding)
+                tables = runs.shards(group, request.rows_per_file)
+                for path, table, entry in zip(paths, tables, found, strict=True):
+                    kept += entry is not None
+                    yield entry or (path, tile, _rows(table, coding))
 
         rows = 0
         for made in in_order(executor, partial(_write, journal.store, progress), planned(), 2):
