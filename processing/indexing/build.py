@@ -154,7 +154,7 @@ class _Build:
             recall_high=None if recall is None else recall.high, recall_patches=0 if recall is None else recall.n,
             recall_refined=None if coding.refined is None else coding.refined.value,
             no_vector=filed.counts.no_vector, no_place=filed.counts.no_place, duplicates=duplicates,
-            years=sorted({entry.year for entry in entries if entry.year}), mapping=known.mapping.kind,
+            years=sorted({entry.year or 0 for entry in entries}), mapping=known.mapping.kind,
             continued=self.continued, appended=added if self.request.append else 0)
 
 

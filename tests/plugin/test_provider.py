@@ -62,6 +62,11 @@ PARAMETERS = {
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
+    "buildretrievalstore": [
+        "INPUT", "PRODUCT", "KIND", "REFINE", "PATCH_PIXELS", "PATCH_SIDE", "YEAR", "APPEND", "STRIDE", "MIN_SHARE",
+        "THRESHOLD", "COLUMN", "CRS", "MAPPING", "GEOHASH", "ROWS_PER_FILE", "SAMPLE", "RECALL_SAMPLE", "SEED",
+        "RESTART", "OUTPUT", "OVERVIEW",
+    ],
 }
 
 
