@@ -25,7 +25,7 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
-from ..layers.styling import ramp_colours, style_polygons
+from ..layers.styling import BLUE, ramp_colours, style_polygons
 from ..settings import threads
 from ..translation import tr
 from . import dated_rasters, sources
@@ -94,8 +94,8 @@ class BuildRetrievalStore(BitscapeAlgorithm):
         mapping: QgsProcessingParameterDefinition = self.parameterDefinition("MAPPING")
         mapping.setFlags(mapping.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         for parameter, text in (
-            (QgsProcessingParameterNumber("GEOHASH", tr("Letters of the geohash that names a file (0 = cells of 0.25°)"),
-                                          integer, 0, minValue=0, maxValue=8), ""),
+            (QgsProcessingParameterNumber("GEOHASH", tr("Letters of the geohash of a file (0 = cells of 0.25°)"), integer,
+                                          0, minValue=0, maxValue=8), ""),
             (QgsProcessingParameterNumber("ROWS_PER_FILE", tr("Patches in a file, at most"), integer, 131072,
                                           minValue=100, maxValue=1048576), ""),
             (QgsProcessingParameterNumber("SAMPLE", tr("Vectors to fit codes on, at most"), integer, 20000, minValue=1,
@@ -201,7 +201,8 @@ def _abstract(result: dict[str, Any]) -> str:
 def _style(path: str, years: list[int]) -> None:
     """A colour for each year; patches without one are grey."""
     dated = [year for year in years if year]
-    entries = [(str(year), str(year), colour) for year, colour in zip(dated, ramp_colours(len(dated)))]
+    colours = ramp_colours(len(dated)) if len(dated) > 1 else [BLUE]
+    entries = [(str(year), str(year), colour) for year, colour in zip(dated, colours)]
     undated = [("", tr("undated"), "#7f7f7f")] if len(dated) < len(years) else []
     style_polygons(path, "year", [*entries, *undated], {
         "path": tr("file"), "year": tr("year"), "rows": tr("patches"), "megabytes": tr("size (MB)"),

@@ -17,7 +17,7 @@ from ..store.manifest import ShardEntry, write_manifest
 from . import filing, publish
 from .filing import Filed
 from .inputs import Source, find_files, open_rasters, open_tables
-from .journal import Journal, work_folder
+from .journal import Journal
 from .overview import write_overview
 from .patch_raster import RasterOptions
 from .patch_table import TableOptions
@@ -133,8 +133,8 @@ class _Build:
             self.progress.warn(f"{counts.no_vector:,} of {counts.read:,} patches have no vector, or one with NaN or "
                                "infinity in it, or too little data; they are left out.")
         if counts.no_place:
-            self.progress.warn(f"{counts.no_place:,} of {counts.read:,} patches have no footprint on the Earth; they are "
-                               "left out.")
+            self.progress.warn(
+                f"{counts.no_place:,} of {counts.read:,} patches have no footprint on the Earth; they are left out.")
         if duplicates:
             self.progress.warn(f"{duplicates:,} patches have the name and year of another one; all are in the store.")
 

@@ -88,8 +88,9 @@ def fit(
     codec = recipe.fit(fitted, seed)
     fine = None if refine == "none" else Recipe("", 0, refine).fit(fitted, seed)
     if len(fitted) < FEW_ROWS and (fine is not None or not codec.is_binary or threshold == "median"):
-        progress.warn(f"The codec was fitted on {len(fitted)} vectors only: others may lie outside their range, and are "
-                      "clipped to it.")
+        progress.warn(
+            f"The codec was fitted on {len(fitted)} vectors only: others may lie outside their range, and are clipped "
+            "to it.")
     recall, refined = measure(sample[chosen], codec, fine, progress)
     coding = Coding(codec, fine, dimensions if codec.is_binary else 0, dimensions, recall, refined)
     say(coding, progress)
@@ -128,8 +129,9 @@ def like(
 def packed_like(existing: StoreInfo, coding: Coding) -> Coding:
     """Packed bits that are added to a store. Raises InputError unless it holds such bits, and nothing finer."""
     if existing.bits != coding.bits or existing.codec is not None or existing.fine is not None:
-        raise InputError(f"The input holds {coding.bits} packed bits a patch, and the store does not, or has finer codes "
-                         "too. Build another store.")
+        raise InputError(
+            f"The input holds {coding.bits} packed bits a patch, and the store does not, or has finer codes too. Build "
+            "another store.")
     return coding
 
 
@@ -159,8 +161,8 @@ def _quantiser(dimensions: int, kind: Kind, threshold: Threshold, progress: Prog
     if kind == "automatic":
         if dimensions <= FEW_DIMENSIONS:
             progress.info(
-                f"int8 codes, compared by cosine: with {dimensions} dimensions bits would lose too much (on AlphaEarth's "
-                "64 dimensions 5.7 points of the nearest neighbour's accuracy).")
+                f"int8 codes, compared by cosine: with {dimensions} dimensions bits would lose too much (on "
+                "AlphaEarth's 64 dimensions 5.7 points of the nearest neighbour's accuracy).")
             return "int8"
         progress.info(f"One bit for each of {dimensions} dimensions, compared by Hamming distance.")
     if kind == "int8":

@@ -43,8 +43,8 @@ def find_files(given: Sequence[str]) -> tuple[list[tuple[str, str]], bool]:
             tables = [one for one in below if one.suffix.lower() in TABLES]
             rasters = [one for one in below if one.suffix.lower() in RASTERS]
             if tables and rasters:
-                raise InputError(f"{path} holds tables ({len(tables)}) and rasters ({len(rasters)}). Name the files, or "
-                                 "a folder of one kind.")
+                raise InputError(f"{path} holds tables ({len(tables)}) and rasters ({len(rasters)}). Name the files, "
+                                 "or a folder of one kind.")
             if not below or not (tables or rasters):
                 raise InputError(f"{path} holds no Parquet tables and no rasters (GeoTIFF).")
             found += [(one, one.relative_to(path)) for one in tables or rasters]
@@ -150,9 +150,10 @@ def _drawn(
 
 def _mapping(sources: Sequence[Source], asked: Mapping | str) -> ValueMapping:
     first = sources[0]
-    scale, offset, kind = 1.0, 0.0, np.dtype(np.float32)
+    scale, offset = 1.0, 0.0
+    kind: np.dtype[Any] = np.dtype(np.float32)
     if isinstance(first, PatchRaster):
-        scale, offset, kind = first.source.scale, first.source.offset, first.source.dtype
+        scale, offset, kind = first.source.scale, first.source.offset, np.dtype(first.source.dtype)
     elif first.facts.stored == "int8":
         kind = np.dtype(np.int8)
     if asked != "auto":
@@ -182,8 +183,8 @@ def _agree(sources: Sequence[Source]) -> None:
             raise InputError(f"{one.path} is of {a.model} and {other.path} of {b.model}: their vectors do not compare. "
                              "Build a store for each.")
         if a.stored != b.stored:
-            raise InputError(f"{one.path} holds {a.stored} numbers and {other.path} {b.stored}: they are not one version "
-                             "of a product. Convert one of them first.")
+            raise InputError(f"{one.path} holds {a.stored} numbers and {other.path} {b.stored}: they are not one "
+                             "version of a product. Convert one of them first.")
         if isinstance(one, PatchRaster) and isinstance(other, PatchRaster) and (
             (one.source.scale, one.source.offset) != (other.source.scale, other.source.offset)
         ):

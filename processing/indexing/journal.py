@@ -1,8 +1,8 @@
 """What a build has finished, on disk beside its target: so that the same build goes on where it was stopped.
 
 The work folder ``<name>.unfinished`` holds ``plan.json`` (the request, the inputs with their fingerprints, and what was
-decided before the work began), ``journal.jsonl`` (a line for every file that is finished), sorted runs, and shards. What
-the journal says is believed only where size and fingerprint of the file still agree.
+decided before the work began), ``journal.jsonl`` (a line for every file that is finished), sorted runs, and shards.
+What the journal says is believed only where size and fingerprint of the file still agree.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def is_as_said(path: Path, line: dict[str, Any]) -> bool:
     try:
         if path.stat().st_size != line.get("bytes"):
             return False
-        return file_facts(path)["fingerprint"] == line.get("fingerprint")
+        return bool(file_facts(path)["fingerprint"] == line.get("fingerprint"))
     except OSError:
         return False
 

@@ -106,7 +106,8 @@ def missed(value: float) -> str:
     for limit, words in (
         (0.003, "hardly a true neighbour is missed"), (0.013, "about one true neighbour in a hundred is missed"),
         (0.03, "about one true neighbour in fifty is missed"),
-        (0.075, "about one true neighbour in twenty is missed"), (0.15, "about a tenth of the true neighbours are missed"),
+        (0.075, "about one true neighbour in twenty is missed"),
+        (0.15, "about a tenth of the true neighbours are missed"),
         (0.225, "about a fifth of the true neighbours are missed"),
         (0.29, "about a quarter of the true neighbours are missed"),
         (0.40, "about a third of the true neighbours are missed"),

@@ -218,8 +218,8 @@ class PatchTable:
                               "longitude and latitude.")
             self._mover = Mover()
         elif not degrees and np.isfinite(bounds).all() and not self._mover.moves:
-            wanted = "does not say which CRS its geometries are in" if self._unsure else "has geometries beyond the world"
-            raise InputError(f"{self.path} {wanted}: its coordinates reach {bounds[2]:g}, {bounds[3]:g}. Choose the "
+            what = "does not say which CRS its geometries are in" if self._unsure else "has geometries beyond the world"
+            raise InputError(f"{self.path} {what}: its coordinates reach {bounds[2]:g}, {bounds[3]:g}. Choose the "
                              "CRS of the geometries.")
 
     def _facts(self) -> Facts:

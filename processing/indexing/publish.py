@@ -28,7 +28,7 @@ def require_target(target: Path, append: bool) -> None:
     require_folder(target.with_name(f"{target.name}.probe"))
     if append:
         if not (target / MANIFEST).is_file():
-            raise OutputError(f"There is no store at {target} that patches could be added to. Choose one, or build anew.")
+            raise OutputError(f"There is no store at {target} to add patches to. Choose one, or build anew.")
         return
     if not target.exists():
         return
@@ -49,10 +49,10 @@ def place(store: Path, target: Path, aside: Path) -> None:
             if any(target.iterdir()):
                 if aside.exists():
                     shutil.rmtree(aside)
-                os.rename(target, aside)
+                target.rename(aside)
             else:
                 target.rmdir()
-        os.rename(store, target)
+        store.rename(target)
         if aside.exists():
             shutil.rmtree(aside)
 

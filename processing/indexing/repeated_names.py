@@ -37,8 +37,7 @@ def repeated(paths: Sequence[Path], progress: Progress) -> int:
     edges = [round(step * 2**64 / count) for step in range(1, count)]
     starts = [np.zeros(len(paths), np.int64)]
     files = [np.memmap(path, np.uint64, "r") if path.stat().st_size else np.empty(0, np.uint64) for path in paths]
-    for edge in edges:
-        starts.append(np.array([np.searchsorted(file, np.uint64(edge)) for file in files], np.int64))
+    starts += [np.array([np.searchsorted(file, np.uint64(edge)) for file in files], np.int64) for edge in edges]
     starts.append(np.array([len(file) for file in files], np.int64))
     del files
     found = 0

@@ -62,7 +62,8 @@ class BuildStoreRequest(Request):
 class BuildStoreResult(Result):
     """``ratio``: bytes of the vectors as they were stored / bytes of the store on disk. ``recall``: of ten, None where
     it could not be measured; ``recall_refined``: after re-ranking. ``no_vector`` and ``no_place``: patches left out.
-    ``years``: 0 stands for undated. ``duplicates``: patches whose name and year another one has. ``continued``: unfinished work went on.
+    ``years``: 0 stands for undated. ``duplicates``: patches whose name and year another one has. ``continued``:
+    unfinished work went on. ``appended``: patches added to a store.
     """
 
     output: Path

@@ -1,4 +1,4 @@
-"""Patches that do not fit into memory, sorted: runs on disk, each sorted by cell, year and place, merged group by group.
+"""More patches than fit into memory, sorted: runs on disk, each sorted by cell, year and place, and merged.
 
 A group is the patches of one cell and year. The order within it does not depend on where one run ends and the next
 begins: equal places stay in the order of the input.
@@ -110,8 +110,8 @@ class Runs:
         for chosen in np.array_split(np.argsort(keys, kind="stable"), count):
             tables, places = [], np.sort(chosen)
             for (run, start, _), low, high in zip(group.parts, edges[:-1], edges[1:], strict=True):
-                inside = places[(places >= low) & (places < high)] - low  # rows of a run follow one another: it is sorted
-                if len(inside):
+                inside = places[(places >= low) & (places < high)] - low
+                if len(inside):  # they follow one another, since the run is sorted
                     tables.append(self.rows(run, start + int(inside[0]), start + int(inside[-1]) + 1))
             yield pa.concat_tables(tables).combine_chunks().take(pa.array(np.searchsorted(places, chosen)))
 
@@ -139,7 +139,7 @@ class Runs:
         """Cells, years, run, first and last row + 1 of the groups of a run."""
         reader = self._reader(run)
         cells, years, starts = [], [], []
-        row, last = 0, (None, None)
+        row, last = 0, (-1, -1)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
             cell, year = np.asarray(batch[CELL]), np.asarray(batch[YEAR])
@@ -154,7 +154,8 @@ class Runs:
         first = np.concatenate(starts) if starts else np.empty(0, np.int64)
         stops = np.append(first[1:], row) if len(first) else first
         empty = np.empty(0, np.int64)
-        return (np.concatenate([empty, *cells]), np.concatenate([empty, *years]), np.full(len(first), run), first, stops)
+        found = (np.concatenate([empty, *cells]), np.concatenate([empty, *years]))
+        return (*found, np.full(len(first), run), first, stops)
 
     def _keys(self, run: int, start: int, stop: int) -> NDArray[np.uint64]:
         step = 64 * RUN_BATCH

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+GEO = '{"version": "1.0.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB"}}}'
 KINDS = {
     "variable": pa.list_(pa.float32()), "large": pa.large_list(pa.float32()), "fixed": pa.list_(pa.float32(), 160),
     "half": pa.list_(pa.float16(), 160), "double": pa.list_(pa.float64()),
@@ -34,7 +35,7 @@ def polygons(centres: np.ndarray, half: float = 0.002) -> np.ndarray:
 
 def write_table(
     path: Path, rows: Any, centres: np.ndarray, kind: str = "fixed", name: str = "embedding", group: int = 500,
-    geo: str | None = '{"version": "1.0.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB"}}}',
+    geo: str | None = GEO,
     **columns: Any,
 ) -> Path:
     """A GeoParquet table; a row of None is null. Without ``id`` in ``columns`` it has one of its own."""

@@ -82,6 +82,12 @@ def killed(source: Path, output: Path, what: str, count: int, **options: object)
     assert not output.exists() and (output.parent / f"{output.name}.unfinished").is_dir()
 
 
+def stopped_after(moment: float) -> Progress:
+    """A progress that the user stops once it is beyond ``moment``."""
+    progress = Progress(lambda fraction, message: progress.cancel() if fraction > moment else None)
+    return progress
+
+
 @pytest.mark.parametrize(("what", "count"), [("run", 1), ("run", 3), ("read", 1), ("shard", 1), ("shard", 9)])
 def test_killed_and_gone_on_with(
     source: Path, whole: Path, tmp_path: Path, heard, small_runs, what: str, count: int
@@ -102,9 +108,8 @@ def test_killed_and_gone_on_with(
 
 def test_cancelled_and_gone_on_with(source: Path, whole: Path, tmp_path: Path, heard, small_runs) -> None:
     for moment in (0.3, 0.5, 0.8):
-        stopped = Progress(lambda fraction, message, moment=moment: stopped.cancel() if fraction > moment else None)
         with pytest.raises(Cancelled):
-            build(source, tmp_path / "store", stopped, **OPTIONS)
+            build(source, tmp_path / "store", stopped_after(moment), **OPTIONS)
         assert not (tmp_path / "store").exists()
         assert (tmp_path / "store.unfinished" / "plan.json").is_file()
     progress = heard()
@@ -114,9 +119,8 @@ def test_cancelled_and_gone_on_with(source: Path, whole: Path, tmp_path: Path, h
 
 def test_cancelled_before_anything_is_finished_leaves_nothing(source: Path, tmp_path: Path) -> None:
     for moment in (0.0, 0.05, 0.1):
-        stopped = Progress(lambda fraction, message, moment=moment: stopped.cancel() if fraction > moment else None)
         with pytest.raises(Cancelled):
-            build(source, tmp_path / "store", stopped)
+            build(source, tmp_path / "store", stopped_after(moment))
         assert list(tmp_path.iterdir()) == []
 
 
@@ -200,9 +204,8 @@ def test_foreign_files_are_never_removed(source: Path, tmp_path: Path) -> None:
 def test_an_older_store_is_replaced_whole(source: Path, tmp_path: Path) -> None:
     build(source, tmp_path / "store", rows_per_file=100)
     first = rows_of(tmp_path / "store")
-    stopped = Progress(lambda fraction, message: stopped.cancel() if fraction > 0.9 else None)
     with pytest.raises(Cancelled):
-        build(source, tmp_path / "store", stopped, threshold="median")
+        build(source, tmp_path / "store", stopped_after(0.9), threshold="median")
     assert rows_of(tmp_path / "store") == first, "what was there stays until the new one is whole"
     build(source, tmp_path / "store", threshold="median", restart=True)
     second = rows_of(tmp_path / "store")
