@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compression.distances import hamming
 from ..compression.recipe import Codec
+from ..hamming.batch import nearest
 from ..progress import Progress
 from ..study.neighbours import by_cosine, recall
 
@@ -63,30 +63,25 @@ def measure(
     count = len(vectors)
     if count < FEWEST:
         return None, None
-    truth = np.empty((count, K), np.int64)
-    plain, again = np.empty((2, count, K), np.int64)
+    rows = np.arange(count)
+    progress.report(0.0)
+    truth = without_itself(by_cosine(vectors, vectors, K + 1, progress), rows)
+    progress.report(0.4)
+    wanted = min(max(K, CANDIDATES if fine is not None else 0) + 1, count)
     codes = codec.encode(vectors)
-    decoded = codes if codec.is_binary else codec.decode(codes)
-    finer = None if fine is None else _unit(fine.decode(fine.encode(vectors)))
-    for start in range(0, count, QUERIES):
-        rows = np.arange(start, min(start + QUERIES, count))
-        truth[rows] = without_itself(by_cosine(vectors[rows], vectors, K + 1, progress), rows)
-        wanted = min(max(K, CANDIDATES if fine is not None else 0) + 1, count)
-        if codec.is_binary:
-            distances = hamming(codes[rows], codes)
-            near = np.argsort(distances, axis=1, kind="stable")[:, :wanted]
-        else:
-            near = by_cosine(decoded[rows], decoded, wanted, progress)
-        near = without_itself(near, rows)
-        plain[rows] = near[:, :K]
-        if finer is not None:
-            near = np.sort(near, axis=1)
-            similar = np.einsum("qcd,qd->qc", finer[near], finer[rows])
-            best = np.argsort(-similar, axis=1, kind="stable")[:, :K]
-            again[rows] = np.take_along_axis(near, best, axis=1)
-        progress.report((start + len(rows)) / count)
-    candidates = min(CANDIDATES, count - 1)
-    return _of(recall(plain, truth), 0), None if finer is None else _of(recall(again, truth), candidates)
+    if codec.is_binary:
+        found = np.concatenate([_by_bits(codes[part], codes, wanted, progress) for part in _parts(count)])
+    else:
+        decoded = codec.decode(codes)
+        found = by_cosine(decoded, decoded, wanted, progress)
+    near = without_itself(found, rows)
+    plain = _of(recall(near[:, :K], truth), 0)
+    if fine is None:
+        return plain, None
+    progress.report(0.8)
+    finer = _unit(fine.decode(fine.encode(vectors)))
+    best = np.concatenate([_in_order(finer, part, near[part], progress) for part in _parts(count)])
+    return plain, _of(recall(best, truth), wanted - 1)
 
 
 def without_itself(found: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -117,6 +112,29 @@ def missed(value: float) -> str:
         if share < limit:
             return words
     return "most of the true neighbours are missed"
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, min(start + QUERIES, count)) for start in range(0, count, QUERIES)]
+
+
+def _by_bits(
+    queries: NDArray[np.uint8], codes: NDArray[np.uint8], count: int, progress: Progress
+) -> NDArray[np.int64]:
+    progress.check()
+    return nearest(queries, codes, count)[1]
+
+
+def _in_order(
+    finer: NDArray[np.float32], rows: slice, near: NDArray[np.int64], progress: Progress
+) -> NDArray[np.int64]:
+    """The best of candidates ``near`` (q, c) of some rows by the cosine of finer codes: (q, 10); of equals the lower
+    row."""
+    progress.check()
+    candidates = np.sort(near, axis=1)
+    similar = np.einsum("qcd,qd->qc", finer[candidates], finer[rows])
+    best = np.argsort(-similar, axis=1, kind="stable")[:, :K]
+    return np.take_along_axis(candidates, best, axis=1)
 
 
 def _of(shares: NDArray[np.float64], candidates: int) -> Recall:
