@@ -210,16 +210,20 @@ class PatchTable:
         """Degrees are told from metres: some files name a projected CRS, and hold degrees."""
         import shapely
 
-        bounds = shapely.total_bounds(self._shapes(column))
-        degrees = bool(np.isfinite(bounds).all() and np.abs(bounds[::2]).max() <= 180.1
-                       and np.abs(bounds[1::2]).max() <= 90.1)
+        bounds = shapely.bounds(self._shapes(column))
+        bounds = bounds[np.isfinite(bounds).all(axis=1)]
+        if len(bounds) == 0:
+            return
+        outside = (np.abs(bounds[:, ::2]) > 360).any(axis=1) | (np.abs(bounds[:, 1::2]) > 90.1).any(axis=1)
+        degrees = bool(outside.mean() < 0.5)  # a single wrong geometry is only left out
         if degrees and self._mover.projected and not self.options.crs:
             self.notes.append(f"{self.path} says that its coordinates are metres, but they are degrees: taken as "
                               "longitude and latitude.")
             self._mover = Mover()
-        elif not degrees and np.isfinite(bounds).all() and not self._mover.moves:
+        elif not degrees and not self._mover.moves:
+            east, north = bounds[:, 2:].max(axis=0)
             what = "does not say which CRS its geometries are in" if self._unsure else "has geometries beyond the world"
-            raise InputError(f"{self.path} {what}: its coordinates reach {bounds[2]:g}, {bounds[3]:g}. Choose the "
+            raise InputError(f"{self.path} {what}: its coordinates reach {east:g}, {north:g}. Choose the "
                              "CRS of the geometries.")
 
     def _facts(self) -> Facts:

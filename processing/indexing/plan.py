@@ -103,6 +103,8 @@ def decide(
     Raises InputError where there is nothing to decide by, or the input does not fit the existing store.
     """
     known = inputs.known(sources, request.mapping, request.product)
+    if existing is not None:
+        _fits(existing, known, request)
     if known.bits:
         made = coding.packed(known.bits, request.refine, progress)
         if existing is not None:
@@ -120,8 +122,6 @@ def decide(
             else:
                 made = coding.fit(drawn, request.kind, request.threshold, request.refine, request.recall_sample,
                                   request.seed, progress)
-    if existing is not None:
-        _same_model(existing, known)
     return Plan(known, made, _record(request, about, known, made))
 
 
@@ -140,7 +140,16 @@ def _record(request: BuildStoreRequest, about: dict[str, Any], known: Known, mad
     return record
 
 
-def _same_model(existing: StoreInfo, known: Known) -> None:
+def _fits(existing: StoreInfo, known: Known, request: BuildStoreRequest) -> None:
+    """Raise InputError if a request is not for what the store that is added to holds."""
+    cells = f"geohash-{request.geohash}" if request.geohash else "0.25"
+    if existing.cells and existing.cells != cells:
+        raise InputError(f"The store's files are cut by the cells {existing.cells}, not {cells}. Choose the same.")
+    if request.refine != "none" and existing.fine is None:
+        raise InputError("The store has no finer codes, so none can be added. Set them to none.")
+    if request.kind != "automatic" and (request.kind == "binary") != (existing.kind == "binary"):
+        raise InputError(f"The store has another kind of codes ({existing.kind}). Choose automatic, or build another "
+                         "store.")
     names = (existing.model, known.model)
     if all(name not in ("", "unknown") for name in names) and names[0] != names[1]:
         raise InputError(f"The store holds patches of {names[0]}, the input those of {names[1]}: their vectors do not "

@@ -40,7 +40,8 @@ def write_table(
 ) -> Path:
     """A GeoParquet table; a row of None is null. Without ``id`` in ``columns`` it has one of its own."""
     made = {"id": [f"p{number}" for number in range(len(centres))], **columns}
-    made[name] = pa.array([None if row is None else list(row) for row in rows], KINDS[kind])
+    kept = [None if row is None else list(np.asarray(row, np.float16) if kind == "half" else row) for row in rows]
+    made[name] = pa.array(kept, KINDS[kind])
     made.setdefault("geometry", pa.array(list(shapely.to_wkb(polygons(centres))), pa.binary()))
     table = pa.table({key: value for key, value in made.items() if value is not None})
     path.parent.mkdir(parents=True, exist_ok=True)
