@@ -94,8 +94,8 @@ class BuildRetrievalStore(BitscapeAlgorithm):
         mapping: QgsProcessingParameterDefinition = self.parameterDefinition("MAPPING")
         mapping.setFlags(mapping.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         for parameter, text in (
-            (QgsProcessingParameterNumber("GEOHASH", tr("Letters of the geohash of a file (0 = cells of 0.25°)"), integer,
-                                          0, minValue=0, maxValue=8), ""),
+            (QgsProcessingParameterNumber("GEOHASH", tr("Letters of a file's geohash (0 = cells of 0.25°)"), integer, 0,
+                                          minValue=0, maxValue=8), ""),
             (QgsProcessingParameterNumber("ROWS_PER_FILE", tr("Patches in a file, at most"), integer, 131072,
                                           minValue=100, maxValue=1048576), ""),
             (QgsProcessingParameterNumber("SAMPLE", tr("Vectors to fit codes on, at most"), integer, 20000, minValue=1,
@@ -169,7 +169,7 @@ class BuildRetrievalStore(BitscapeAlgorithm):
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        output = sources.absolute(self.parameterAsString(parameters, "OUTPUT", context))
+        output = self.file_output(parameters, "OUTPUT", context)
         overview = self.parameterAsOutputLayer(parameters, "OVERVIEW", context) or None
         request = {**self._request, "output": output, "overview": overview and sources.absolute(overview)}
         result = self.run_backend(request, feedback)

@@ -16,7 +16,7 @@ from ..store.description import StoreInfo
 from ..store.manifest import ShardEntry, write_manifest
 from . import filing, publish
 from .filing import Filed
-from .inputs import Source, find_files, open_rasters, open_tables
+from .inputs import Found, Source, find_files, open_rasters, open_tables
 from .journal import Journal
 from .overview import write_overview
 from .patch_raster import RasterOptions
@@ -115,7 +115,7 @@ class _Build:
 
     def _not_there_already(self, existing: StoreInfo) -> None:
         there = {str(one.get("fingerprint")) for one in existing.record.get("inputs", []) if isinstance(one, dict)}
-        twice = [label for label, _, mark in self.about["inputs"] if mark in there]
+        twice = [label for label, _, mark, *_ in self.about["inputs"] if mark in there]
         if twice:
             raise InputError(f"{twice[0]} is in the store already; its patches would be found twice. Leave it out.")
 
@@ -180,7 +180,7 @@ def _may_continue(
 
 
 def _opened(
-    request: BuildStoreRequest, files: Sequence[tuple[str, str]], tables: bool, progress: Progress
+    request: BuildStoreRequest, files: Sequence[Found], tables: bool, progress: Progress
 ) -> list[Source]:
     if tables:
         return open_tables(files, TableOptions(request.column, request.side, request.crs, request.year), progress)
@@ -191,10 +191,10 @@ def _opened(
     return open_rasters(files, options, progress)
 
 
-def _apart(files: Sequence[tuple[str, str]], target: Path) -> None:
+def _apart(files: Sequence[Found], target: Path) -> None:
     """Raise OutputError if an input lies in the folder that is to be written."""
     inside = target.resolve()
-    for path, _ in files:
+    for path, *_ in files:
         if inside in Path(path).resolve().parents or inside == Path(path).resolve():
             raise OutputError(f"The input {path} lies in the output folder {target}. Choose another folder.")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from ..embeddings.mapping import Mapping, ValueMapping, chosen, detect
 from ..embeddings.source import ALPHAEARTH
 from ..errors import InputError
 from ..progress import Progress
+from ..store.store import Store
 from .patch_raster import PatchRaster, RasterOptions
-from .patch_table import PatchTable, TableOptions
+from .patch_table import NOTHING, PatchTable, Said, TableOptions
 from .patches import Facts
 
 MANIFEST = "manifest.parquet"
@@ -29,16 +30,30 @@ PIXELS = 2000
 Source = PatchTable | PatchRaster
 
 
-def find_files(given: Sequence[str]) -> tuple[list[tuple[str, str]], bool]:
-    """(path, label) of every file, in order, and whether they are tables; a folder stands for all files below it.
+class Found(NamedTuple):
+    """A file; ``said`` is what the manifest of its store says of it."""
+
+    path: str
+    label: str
+    said: Said = NOTHING
+
+
+def find_files(given: Sequence[str]) -> tuple[list[Found], bool]:
+    """Every file, in order, and whether they are tables; a folder stands for all files below it, or for those that its
+    manifest lists.
 
     Labels are file names without suffix (in a folder, paths below it), made longer where two would be alike. Raises
-    InputError if there is nothing, or both kinds.
+    InputError if there is nothing, or both kinds, or a store of codes that are not plain bits.
     """
     found: list[tuple[Path, Path]] = []
+    said: dict[Path, Said] = {}
     for text in given:
         path = Path(text)
-        if path.is_dir():
+        if (path / MANIFEST).is_file():
+            shards = _listed(path)
+            said |= shards
+            found += [(one, one.relative_to(path)) for one in shards]
+        elif path.is_dir():
             below = [one for one in sorted(path.rglob("*")) if _wanted(one, path)]
             tables = [one for one in below if one.suffix.lower() in TABLES]
             rasters = [one for one in below if one.suffix.lower() in RASTERS]
@@ -58,23 +73,25 @@ def find_files(given: Sequence[str]) -> tuple[list[tuple[str, str]], bool]:
     kinds = {_is_table(path) for path in paths}
     if len(kinds) > 1:
         raise InputError("Tables and rasters cannot be mixed in one store. Build one from either.")
-    return list(zip(map(str, paths), _labels(found), strict=True)), kinds.pop()
+    labels = _labels(found)
+    files = [Found(str(path), label, said.get(path, NOTHING)) for path, label in zip(paths, labels, strict=True)]
+    return files, kinds.pop()
 
 
-def open_tables(files: Sequence[tuple[str, str]], options: TableOptions, progress: Progress) -> list[Source]:
+def open_tables(files: Sequence[Found], options: TableOptions, progress: Progress) -> list[Source]:
     """Open all tables. Raises InputError, naming both, if two are not of one model."""
     found: list[Source] = []
-    for number, (path, label) in enumerate(files):
-        found.append(PatchTable(path, label, options))
+    for number, (path, label, said) in enumerate(files):
+        found.append(PatchTable(path, label, replace(options, said=said)))
         progress.report((number + 1) / len(files))
     _agree(found)
     return found
 
 
-def open_rasters(files: Sequence[tuple[str, str]], options: RasterOptions, progress: Progress) -> list[Source]:
+def open_rasters(files: Sequence[Found], options: RasterOptions, progress: Progress) -> list[Source]:
     """Open all rasters. Raises InputError, naming both, if two are not of one product."""
     found: list[Source] = []
-    for number, (path, label) in enumerate(files):
+    for number, (path, label, _) in enumerate(files):
         found.append(PatchRaster(path, label, options))
         progress.report((number + 1) / len(files))
     _agree(found)
@@ -198,6 +215,17 @@ def _what(facts: Facts) -> str:
 def _wanted(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
     return path.is_file() and not hidden and path.name != MANIFEST and path.suffix.lower() in (*TABLES, *RASTERS)
+
+
+def _listed(folder: Path) -> dict[Path, Said]:
+    """The shards of a store or corpus, by its manifest. Raises InputError if its codes are not plain bits."""
+    store = Store.open(folder)
+    about = store.about
+    if about.kind != "binary" or about.codec is not None:
+        raise InputError(f"{folder} is a retrieval store of codes that need their codec; they cannot be filed anew. "
+                         "Build from the vectors, or add to that store.")
+    model = about.model if about.cells and about.model != "unknown" else ""
+    return {folder / entry.path: Said(entry.year or 0, about.bits, model) for entry in store.shards}
 
 
 def _is_table(path: Path) -> bool:

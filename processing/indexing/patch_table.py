@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,17 @@ PEEKED = 256
 """Rows by which dimensions and the truth of a stated CRS are told."""
 
 
+class Said(NamedTuple):
+    """What a manifest says of a shard: its year (0: none), the bits of its codes (0: not said), and the model."""
+
+    year: int = 0
+    bits: int = 0
+    model: str = ""
+
+
+NOTHING = Said()
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """``column`` of the vectors ("": found), ``side`` of a patch in metres where there are only points (0: not said),
@@ -52,6 +63,7 @@ class TableOptions:
     side: float = 0.0
     crs: str = ""
     year: int = 0
+    said: Said = NOTHING
 
 
 class PatchTable:
@@ -157,8 +169,9 @@ class PatchTable:
         for name in [asked] if asked else [CODE, *NAMES]:
             if schema.names.count(name) == 1 and (size := _packed_bytes(schema.field(name).type)):
                 self._vectors, self._packed, self._width = name, True, size
-                self._bits = _bits(said, size, name, self.path)
-                if not said:
+                bits = self.options.said.bits
+                self._bits = _bits({"n_dims": bits, **said} if bits else said, size, name, self.path)
+                if not said and not bits:
                     self.notes.append(f"{self.path}: {name} holds bytes, taken as {8 * size} packed bits.")
                 return
         self._vectors, self._packed, self._bits = vector_column(schema, asked, self.path), False, 0
@@ -235,13 +248,13 @@ class PatchTable:
         attribution = ""
         if b"aef_dequantization" in self._footer:
             name, licence, attribution = ALPHAEARTH.name, ALPHAEARTH.licence, ALPHAEARTH.attribution
-        name = name or str(said.get("model") or "")
+        name = name or self.options.said.model or str(said.get("model") or "")
         if self._packed:
             return Facts(self._bits, "packed", 1, self._bits, name, licence, attribution)
         return Facts(self._width, self._stored, self._number_bytes, 0, name, licence, attribution)
 
     def _find_year(self) -> None:
-        self._year = self.options.year or year_of_path(self.path)
+        self._year = self.options.year or self.options.said.year or year_of_path(self.path)
 
     @cached_property
     def dated_by(self) -> str:
@@ -250,6 +263,8 @@ class PatchTable:
             return f"the year {self.options.year} that was given"
         if self._dates:
             return f"the column {self._dates}"
+        if self.options.said.year:
+            return "the manifest"
         return f"the name of the file ({self._year})" if self._year else ""
 
     def _json(self, key: bytes) -> dict[str, Any]:

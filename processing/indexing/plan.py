@@ -16,7 +16,7 @@ from ..provenance import fingerprint, provenance
 from ..store.description import FineInfo, RecallInfo, StoreInfo
 from . import coding, inputs
 from .coding import Coding
-from .inputs import Known, Source
+from .inputs import Found, Known, Source
 from .measured_recall import Recall
 from .requests import BuildStoreRequest
 
@@ -26,13 +26,13 @@ NAMED_INPUTS = 1000
 """Inputs that the provenance names one by one."""
 
 
-def identity(request: BuildStoreRequest, files: Sequence[tuple[str, str]], progress: Progress) -> dict[str, Any]:
+def identity(request: BuildStoreRequest, files: Sequence[Found], progress: Progress) -> dict[str, Any]:
     """The request and its inputs with sizes and fingerprints: work of an equal one can be gone on with."""
     found = []
-    for number, (path, label) in enumerate(files, 1):
+    for number, (path, label, said) in enumerate(files, 1):
         file = Path(path)
         size = file.stat().st_size if file.is_file() else 0
-        found.append([label, size, fingerprint(path)])
+        found.append([label, size, fingerprint(path), *said])
         progress.report(number / len(files))
     return {"version": WORK_VERSION, "request": request.identity(), "inputs": found}
 
@@ -133,7 +133,7 @@ def _record(request: BuildStoreRequest, about: dict[str, Any], known: Known, mad
         {**parameters, "mapping": known.mapping.kind, "recipe": made.recipe,
          **{name: None if found is None else found.about() for name, found in measured.items()}},
         [], known.licences, known.attributions)
-    named = [{"name": label, "fingerprint": mark} for label, _, mark in about["inputs"]]
+    named = [{"name": label, "fingerprint": mark} for label, _, mark, *_ in about["inputs"]]
     record["inputs"] = named[:NAMED_INPUTS]
     if len(named) > NAMED_INPUTS:
         record["further_inputs"] = len(named) - NAMED_INPUTS

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pyproj
 import pytest
 import shapely
-from bitscape.processing.errors import InputError
+from bitscape.processing.errors import BitscapeError, InputError
 from bitscape.processing.store.store import Store
 from bitscape.tests.processing.indexing.made_tables import KINDS, places, polygons, vectors, write_table
 from bitscape.tests.processing.indexing.stores import build, codes_of, rows_of
@@ -102,7 +102,7 @@ def test_rows_without_a_vector_or_a_place_are_counted_and_left_out(tmp_path: Pat
 @pytest.mark.parametrize(("values", "wanted"), [
     (pa.array([2019, 2020, None], pa.int32()), [2019, 2020, 0]),
     (pa.array([datetime.date(2019, 5, 1), datetime.date(2020, 1, 1), None]), [2019, 2020, 0]),
-    (pa.array([datetime.datetime(2019, 5, 1), datetime.datetime(2020, 12, 31, 23), None]), [2019, 2020, 0]),  # noqa: DTZ001
+    (pa.array([datetime.datetime(2019, 5, 1), datetime.datetime(2020, 12, 31, 23), None]), [2019, 2020, 0]),
     (pa.array(["2019-05-01", "20200101T101112", "soon"]), [2019, 2020, 0]),
     (pa.array(["a 2019", "2020", None]).dictionary_encode(), [2019, 2020, 0]),
     (pa.array([7, 2020, 2019], pa.int64()), [0, 2020, 2019]),
@@ -144,8 +144,9 @@ def test_made_names_differ_between_files_of_one_name(tmp_path: Path, heard) -> N
     both = [str(tmp_path / folder / "part.parquet") for folder in ("one", "two")]
     assert build(both, tmp_path / "store")["duplicates"] == 0
     assert {name.rpartition("/")[0] for name, _ in rows_of(tmp_path / "store")} == {"one/part", "two/part"}
+    ids = [f"p{number % 29}" for number in range(30)]
     for folder in ("one", "two"):
-        write_table(tmp_path / folder / "part.parquet", vectors(30), places(30, 1), id=[f"p{n % 29}" for n in range(30)])
+        write_table(tmp_path / folder / "part.parquet", vectors(30), places(30, 1), id=ids)
     progress = heard()
     result = build(both, tmp_path / "twice", progress)
     assert (result["rows"], result["duplicates"]) == (60, 31)
@@ -178,8 +179,8 @@ def test_footprints_in_a_projected_crs(tmp_path: Path) -> None:
 def test_a_crs_that_is_not_known_must_be_given(tmp_path: Path) -> None:
     shapes = pa.array([shapely.to_wkb(shapely.box(500_000, 5_400_000, 500_500, 5_400_500))] * 30)
     for stated in (geo(None), None):
-        write_table(tmp_path / "in.parquet", vectors(30), np.zeros((30, 2)), geometry=shapes if stated is None else None,
-                    geo=stated, **({} if stated is None else {"shape": shapes}))
+        columns = {"geometry": shapes} if stated is None else {"geometry": None, "shape": shapes}
+        write_table(tmp_path / "in.parquet", vectors(30), np.zeros((30, 2)), geo=stated, **columns)
         with pytest.raises(InputError, match="Choose the CRS of the geometries"):
             build(tmp_path / "in.parquet", tmp_path / "store")
         build(tmp_path / "in.parquet", tmp_path / "store", crs="EPSG:32632")
@@ -268,7 +269,7 @@ def test_int8_vectors_of_alphaearth(tmp_path: Path, heard) -> None:
 def test_models_are_not_mixed(tmp_path: Path) -> None:
     write_table(tmp_path / "in" / "one.parquet", vectors(50, 160), places(50), "variable")
     write_table(tmp_path / "in" / "two.parquet", vectors(50, 128), places(50), "variable")
-    with pytest.raises(InputError, match=r"one\.parquet has vectors of 160 dimensions and .*two\.parquet has vectors of 128"):
+    with pytest.raises(InputError, match=r"one\.parquet has vectors of 160 .*two\.parquet has vectors of 128"):
         build(tmp_path / "in", tmp_path / "store")
     for number, model in enumerate(("A", "B")):
         path = write_table(tmp_path / "other" / f"{number}.parquet", vectors(50), places(50))
@@ -317,7 +318,8 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_real_clay(tmp_path: Path, shared_data: Path) -> None:
     source = pq.read_table(shared_data / CLAY)
     result = build(shared_data / CLAY, tmp_path / "store", refine="turbo4")
-    assert result["recall"] == pytest.approx(0.637, abs=0.001) and result["recall_refined"] == pytest.approx(0.957, abs=0.01)
+    assert result["recall"] == pytest.approx(0.637, abs=0.001)
+    assert result["recall_refined"] == pytest.approx(0.957, abs=0.01)
     found = rows_of(tmp_path / "store")
     stem = Path(CLAY).stem
     ids = [f"{stem}/{number}" for number in source["index"].to_pylist()]
@@ -340,3 +342,37 @@ def test_real_planet_degrees_under_a_projected_name(tmp_path: Path, shared_data:
     assert "they are degrees" in " ".join(line for level, line in progress.lines if level == "warning")
     for row in rows_of(tmp_path / "store").values():
         assert row["bbox"] == pytest.approx((-48.329, -10.186, -48.319, -10.177), abs=0.001)
+
+
+def test_a_corpus_is_sorted_anew_by_its_manifest(tmp_path: Path) -> None:
+    """TerraBit's layout: years only in the manifest, a stray file beside the shards that it does not list."""
+    corpus, wanted = tmp_path / "corpus", {}
+    entries = []
+    for number, year in enumerate((2018, 2023)):
+        codes = np.random.default_rng(number).integers(0, 256, (300, 16), dtype=np.uint8)
+        boxes = shapely.bounds(polygons(places(300, number)))
+        names = [f"{year}-{row}" for row in range(300)]
+        table = pa.table({
+            "chips_id": names, "embedding": pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), 16),
+            "bbox": pa.array([dict(zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)) for box in boxes]),
+        }).replace_schema_metadata({"quantization": json.dumps({"method": "binary", "n_dims": 128})})
+        path = f"u{number}/data_{number}.parquet"
+        (corpus / path).parent.mkdir(parents=True)
+        pq.write_table(table, corpus / path)
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        entries.append({"path": path, "rows": 300, "xmin": low[0], "ymin": low[1], "xmax": high[0], "ymax": high[1],
+                        "year": year})
+        wanted |= {(name, year): code.tobytes() for name, code in zip(names, codes, strict=True)}
+    write_table(corpus / "stray.parquet", vectors(10), places(10))
+    pq.write_table(pa.Table.from_pylist(entries), corpus / "manifest.parquet")
+    result = build(corpus, tmp_path / "store", geohash=3, product="Clay v1.5")
+    assert (result["rows"], result["dimensions"], result["years"]) == (600, 128, [2018, 2023])
+    assert {key: row["code"] for key, row in rows_of(tmp_path / "store").items()} == wanted
+    again = build(tmp_path / "store", tmp_path / "again")
+    assert again["model"] == "Clay v1.5" and Store.open(tmp_path / "again").about.cells == "0.25"
+    assert {key: row["code"] for key, row in rows_of(tmp_path / "again").items()} == wanted
+    build(write_table(tmp_path / "in.parquet", vectors(50), places(50)), tmp_path / "int8", kind="int8")
+    with pytest.raises(InputError, match="codes that need their codec"):
+        build(tmp_path / "int8", tmp_path / "x")
+    with pytest.raises(BitscapeError, match="lies in the output folder"):
+        build(tmp_path / "store", tmp_path / "store", threshold="median")
