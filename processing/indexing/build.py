@@ -117,6 +117,8 @@ class _Build:
         there = {str(one.get("fingerprint")) for one in existing.record.get("inputs", []) if isinstance(one, dict)}
         twice = [label for label, _, mark, *_ in self.about["inputs"] if mark in there]
         if twice:
+            if self.continued:  # it was stopped after all was added
+                self.journal.discard()
             raise InputError(f"{twice[0]} is in the store already; its patches would be found twice. Leave it out.")
 
     def _say_input(self) -> None:

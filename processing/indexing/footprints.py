@@ -152,19 +152,22 @@ def _in_the_world(found: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64
     beyond = there & ((boxes[:, 0] < -180 - SLACK) | (boxes[:, 2] > 180 + SLACK))
     for row in np.flatnonzero(there & ((width > 180) | beyond)):
         found[row] = _cut(found[row], bool(width[row] > 180))
-        boxes[row] = _box(found[row])
+        boxes[row] = _box(found[row]) if found[row] is not None else np.nan
     there &= np.isfinite(boxes).all(axis=1)
     return found, np.clip(boxes, (-180, -90, -180, -90), (180, 90, 180, 90)), there
 
 
 def _cut(shape: Any, wraps: bool) -> Any:
-    """A shape with corners on both sides of the antimeridian, or beyond it, as its parts within the world."""
+    """A shape with corners on both sides of the antimeridian, or beyond it, as its parts within the world; None if
+    nothing is left of it."""
     import shapely
 
     if wraps and is_rectangle(shape) and np.abs(shapely.bounds(shape)[::2]).max() <= 180 + SLACK:
         shape = shapely.transform(shape, _unrolled)
     parts = [one for part in split_area(shape) for one in shapely.get_parts(part) if shapely.get_dimensions(one) == 2]
-    return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return shapely.multipolygons(parts)
 
 
 def _unrolled(xy: NDArray[np.float64]) -> NDArray[np.float64]:

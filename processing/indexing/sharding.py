@@ -49,7 +49,7 @@ def write_shards(
         def planned() -> Iterator[Work | ShardEntry]:
             nonlocal kept
             taken = _taken(old)
-            for group in runs.groups():
+            for group in runs.groups(progress):
                 folder, tile = _folder(group, request.geohash)
                 count = max(1, -(-group.rows // request.rows_per_file))
                 paths = [f"{folder}/part-{taken[folder] + number:05d}.parquet" for number in range(count)]

@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..progress import Progress
+
 RUN_BYTES = 64 * 2**20
 """Patches in memory before they are sorted and written."""
 RUN_BATCH = 1024
@@ -26,7 +28,7 @@ CELL, YEAR, KEY, BOX, CODE, FINE, ID, SHAPE = "cell", "year", "key", "box", "cod
 
 def run_schema(code_bytes: int, fine_bytes: int) -> Any:
     """The columns of a run; ``fine_bytes`` 0: no re-ranking codes."""
-    columns = [
+    columns = [  # cell and year first: they are read alone
         (CELL, pa.int64()), (YEAR, pa.int32()), (KEY, pa.uint64()), (BOX, pa.binary(32)), (CODE, pa.binary(code_bytes)),
         (ID, pa.large_string()), (SHAPE, pa.large_binary()),
     ]
@@ -82,9 +84,9 @@ class Runs:
         self._paths = list(paths)
         self._open: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
 
-    def groups(self) -> Iterator[Group]:
-        """Groups in the order of their cells and years. Reads the runs once, keeping only where groups begin."""
-        found = [self._bounds(run) for run in range(len(self._paths))]
+    def groups(self, progress: Progress) -> Iterator[Group]:
+        """Groups in the order of their cells and years. Reads cells and years once, keeping only where groups begin."""
+        found = [self._bounds(run, progress) for run in range(len(self._paths))]
         if not found:
             return
         cells, years, runs, starts, stops = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -135,14 +137,12 @@ class Runs:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _bounds(self, run: int) -> tuple[NDArray[Any], ...]:
+    def _bounds(self, run: int, progress: Progress) -> tuple[NDArray[Any], ...]:
         """Cells, years, run, first and last row + 1 of the groups of a run."""
-        reader = self._reader(run)
         cells, years, starts = [], [], []
         row, last = 0, (-1, -1)
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
-            cell, year = np.asarray(batch[CELL]), np.asarray(batch[YEAR])
+        for cell, year in self._labels(run):
+            progress.check()
             new = np.flatnonzero((np.diff(cell, prepend=cell[:1]) != 0) | (np.diff(year, prepend=year[:1]) != 0))
             if len(cell) and (int(cell[0]), int(year[0])) != last:
                 new = np.concatenate([[0], new])
@@ -156,6 +156,15 @@ class Runs:
         empty = np.empty(0, np.int64)
         found = (np.concatenate([empty, *cells]), np.concatenate([empty, *years]))
         return (*found, np.full(len(first), run), first, stops)
+
+    def _labels(self, run: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+        """Cells and years of a run, batch by batch; the other columns are not read."""
+        options = pa.ipc.IpcReadOptions(included_fields=[0, 1])
+        with pa.OSFile(str(self._paths[run]), "rb") as file:
+            reader = pa.ipc.open_file(file, options=options)
+            for index in range(reader.num_record_batches):
+                batch = reader.get_batch(index)
+                yield np.asarray(batch[CELL]), np.asarray(batch[YEAR])
 
     def _keys(self, run: int, start: int, stop: int) -> NDArray[np.uint64]:
         step = 64 * RUN_BATCH
