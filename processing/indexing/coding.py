@@ -86,6 +86,7 @@ def fit(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(sample))[:measured])
     fitted = np.delete(sample, chosen, axis=0) if len(sample) >= 2 * measured else sample
     codec = recipe.fit(fitted, seed)
+    progress.check()
     fine = None if refine == "none" else Recipe("", 0, refine).fit(fitted, seed)
     if len(fitted) < FEW_ROWS and (fine is not None or not codec.is_binary or threshold == "median"):
         progress.warn(

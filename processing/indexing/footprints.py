@@ -148,7 +148,7 @@ def _in_the_world(found: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64
     boxes = shapely.bounds(found)
     there = np.isfinite(boxes).all(axis=1)
     there &= (boxes[:, 1] >= -90 - SLACK) & (boxes[:, 3] <= 90 + SLACK) & (np.abs(boxes[:, ::2]) <= 540).all(axis=1)
-    width = np.where(there, boxes[:, 2] - boxes[:, 0], 0)
+    width = np.subtract(boxes[:, 2], boxes[:, 0], out=np.zeros(len(boxes)), where=there)
     beyond = there & ((boxes[:, 0] < -180 - SLACK) | (boxes[:, 2] > 180 + SLACK))
     for row in np.flatnonzero(there & ((width > 180) | beyond)):
         found[row] = _cut(found[row], bool(width[row] > 180))

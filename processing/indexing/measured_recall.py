@@ -69,6 +69,7 @@ def measure(
     progress.report(0.4)
     wanted = min(max(K, CANDIDATES if fine is not None else 0) + 1, count)
     codes = codec.encode(vectors)
+    progress.check()
     if codec.is_binary:
         found = np.concatenate([_by_bits(codes[part], codes, wanted, progress) for part in _parts(count)])
     else:
@@ -79,7 +80,9 @@ def measure(
     if fine is None:
         return plain, None
     progress.report(0.8)
-    finer = _unit(fine.decode(fine.encode(vectors)))
+    encoded = fine.encode(vectors)
+    progress.check()
+    finer = _unit(fine.decode(encoded))
     best = np.concatenate([_in_order(finer, part, near[part], progress) for part in _parts(count)])
     return plain, _of(recall(best, truth), wanted - 1)
 
