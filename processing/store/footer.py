@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from .areas import HALF, AreaFilter, Bounds, in_degrees, placed
+from .areas import HALF, AreaFilter, Bounds, in_degrees, placed, union_of_many
 from .code_pages import Page
 from .columns import Columns, find_columns
 from .location import Range, ShardError, StoredFile
@@ -29,19 +29,17 @@ MOST_UNPACKED = 4 * 2**30
 class Footer:
     """What is known of a shard before any of its rows is read.
 
-    ``starts`` are the first rows of the row groups and, last, the number of rows; ``bounds`` hold each group's
-    footprints (NaN: nothing is known), ``years`` the year that all of its rows have (0: none; −1: rows must be asked).
-    ``pages`` keeps what ``bare_pages`` found of a leaf and group.
+    ``starts`` are the first rows of the row groups and, last, the number of rows; ``required`` leaf columns have no
+    missing values; ``pages`` keeps what ``bare_pages`` found of a leaf and group.
     """
 
     path: str
     size: int
+    version: int
     metadata: Any
     schema: Any
     columns: Columns
     starts: NDArray[np.int64]
-    bounds: Bounds
-    years: NDArray[np.int32]
     leaves: dict[str, int]
     required: frozenset[str]
     pages: dict[tuple[str, int], list[Page] | None]
@@ -50,6 +48,18 @@ class Footer:
     def counts(self) -> NDArray[np.int64]:
         """Rows of each row group."""
         return np.diff(self.starts)
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Bounds of each row group's footprints; NaN: nothing is known. Raises ShardError."""
+        with damaged(self.path):
+            return _group_bounds(self.metadata, self.leaves, self.columns)
+
+    @cached_property
+    def years(self) -> NDArray[np.int32]:
+        """The one year of each row group's rows; 0: they have none; −1: they must be asked. Raises ShardError."""
+        with damaged(self.path):
+            return _group_years(self.metadata, self.leaves, self.columns)
 
     @property
     def rows(self) -> int:
@@ -113,9 +123,8 @@ def read_footer(file: StoredFile) -> Footer:
         raise ShardError(file.name, "the rows of its row groups do not add up: it is damaged.")
     columns = find_columns(schema, file.name, metadata.num_rows == 0)
     starts = np.concatenate([[0], np.cumsum(np.array(counts, np.int64))]).astype(np.int64)
-    with damaged(file.name):
-        bounds, years = _group_bounds(metadata, leaves, columns), _group_years(metadata, leaves, columns)
-    return Footer(file.name, file.size, metadata, schema, columns, starts, bounds, years, leaves, required, {})
+    return Footer(
+        file.name, file.size, file.version, metadata, schema, columns, starts, leaves, required, {})
 
 
 def open_parquet(file: StoredFile, footer: Footer) -> Any:
@@ -171,7 +180,7 @@ def _group_bounds(metadata: Any, leaves: dict[str, int], columns: Columns) -> Bo
         if all(side is not None and side.has_min_max for side in sides):
             west, south, east, north = sides
             found[index] = (west.min, south.min, east.max, north.max)
-            if east.max - west.min > HALF or (west.max - east.min > HALF and west.max > 0 > east.min):
+            if west.max - east.min > HALF and west.max > 0 > east.min:  # a crossing one may be among them
                 found[index, [0, 2]] = -HALF, HALF
     found[~(placed(found) & in_degrees(found))] = np.nan
-    return found
+    return union_of_many(found)
