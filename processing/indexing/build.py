@@ -92,6 +92,7 @@ class _Build:
         if self.continued:
             plan = Plan.from_json(self.journal.plan() or {})
             with self.progress.stage(0.06, 0.15, "Checking the unfinished work"):
+                self.journal.sweep()
                 good = filing.believed(self.journal, self.progress)
             read = self.journal.lines(filing.RUN)
             done = read[-1]["counts"]["read"] if read else 0

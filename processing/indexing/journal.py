@@ -111,6 +111,12 @@ class Journal:
         beside.write_bytes(b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines))
         os.replace(beside, self.folder / JOURNAL)
 
+    def sweep(self) -> None:
+        """Remove the hidden files that a killed process has left among the shards: halves, and probes of folders."""
+        for path in self.store.rglob(".*"):
+            if path.is_file():
+                path.unlink()
+
     def discard(self) -> None:
         """Remove all work, the plan first: without it nothing else is believed."""
         self._close()

@@ -143,11 +143,16 @@ def test_finished_work_is_not_believed_unseen(source: Path, whole: Path, tmp_pat
         path = sorted((folder / "store").rglob("*.parquet"))[3]
         path.write_bytes(path.read_bytes()[:-20] + b"x" * 20)
 
+    def leave_halves() -> None:
+        shards = next((folder / "store").rglob("*.parquet")).parent
+        for name in (".bitscape.1.2.probe", ".part-00007.1.partial.parquet", ".part-00000.99999999.partial.fine"):
+            (shards / name).write_bytes(b"half")
+
     def tear_journal() -> None:
         path = folder / "journal.jsonl"
         path.write_bytes(path.read_bytes()[:-30])
 
-    for spoil in (spoil_run, lose_run, lose_names, spoil_shard, tear_journal):
+    for spoil in (spoil_run, lose_run, lose_names, spoil_shard, leave_halves, tear_journal):
         killed(source, tmp_path / "store", "shard", 6, **OPTIONS)
         spoil()
         assert build(source, tmp_path / "store", **OPTIONS)["continued"]
