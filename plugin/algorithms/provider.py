@@ -12,6 +12,7 @@ from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
 from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
+from .build_retrieval_store import BuildRetrievalStore
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
 from .compare_compression import CompareCompression
@@ -28,7 +29,7 @@ from .train_classifier import TrainClassifier
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    FindSimilar, SimilarityRaster, EvaluateRecall,
+    FindSimilar, SimilarityRaster, EvaluateRecall, BuildRetrievalStore,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

@@ -125,8 +125,12 @@ def write_manifest(path: str | Path, entries: Sequence[ShardEntry], about: Store
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
     table = pa.Table.from_arrays(arrays, schema=SCHEMA)
     _checked(table, str(path))
-    with whole_or_nothing(progress, path) as (partial,):
-        pq.write_table(table.replace_schema_metadata(about.to_footer()), partial, compression="zstd")
+    with (
+        whole_or_nothing(progress, path) as (partial,),
+        pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
+    ):
+        writer.write_table(table)
+        writer.add_key_value_metadata(about.to_footer())  # as the schema's metadata it would be there twice
 
 
 def _columns(parquet: Any, origin: str) -> list[str]:

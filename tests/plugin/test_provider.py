@@ -73,6 +73,11 @@ PARAMETERS = {
         "INPUT", "RECIPES", "K", "QUERIES", "BINARY", "FINE", "CANDIDATES", "COLUMN", "MAX_ROWS", "SEED", "REPORT",
         "TABLE",
     ],
+    "buildretrievalstore": [
+        "INPUT", "PRODUCT", "KIND", "REFINE", "PATCH_PIXELS", "PATCH_SIDE", "YEAR", "APPEND", "STRIDE", "MIN_SHARE",
+        "THRESHOLD", "COLUMN", "CRS", "MAPPING", "GEOHASH", "ROWS_PER_FILE", "SAMPLE", "RECALL_SAMPLE", "SEED",
+        "RESTART", "OUTPUT", "OVERVIEW",
+    ],
 }
 
 

@@ -15,7 +15,8 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression", "findsimilar", "similarityraster", "evaluaterecall")
+              "decompressembeddings", "comparecompression", "findsimilar", "similarityraster", "evaluaterecall",
+              "buildretrievalstore")
 
 
 def ask(qgis: Qgis, *words: str) -> str:
