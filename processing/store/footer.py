@@ -30,7 +30,7 @@ class Footer:
     """What is known of a shard before any of its rows is read.
 
     ``starts`` are the first rows of the row groups and, last, the number of rows; ``required`` leaf columns have no
-    missing values; ``pages`` keeps what ``bare_pages`` found of a leaf and group.
+    missing values; ``pages`` keeps what ``bare_pages`` found of a leaf and group, ``spans`` where their chunk lies.
     """
 
     path: str
@@ -43,6 +43,7 @@ class Footer:
     leaves: dict[str, int]
     required: frozenset[str]
     pages: dict[tuple[str, int], list[Page] | None]
+    spans: dict[tuple[str, int], Range]
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -84,15 +85,14 @@ class Footer:
 
     def ranges(self, names: Sequence[str], groups: NDArray[np.int64]) -> list[Range]:
         """Where the chunks of columns lie. Raises ShardError if they cannot."""
-        found = []
-        leaves = self.leaves_of(names)
-        for group in groups:
-            for leaf in leaves:
-                start, length = span(self.chunk(leaf, group))
+        leaves, known = self.leaves_of(names), self.spans
+        for key in ((leaf, group) for group in groups.tolist() for leaf in leaves):
+            if key not in known:
+                start, length = span(self.chunk(*key))
                 if start < 4 or length < 0 or start + length > self.size:
                     raise ShardError(self.path, "its footer names places beyond its end: it is truncated or damaged.")
-                found.append((start, length))
-        return found
+                known[key] = (start, length)
+        return [known[leaf, group] for group in groups.tolist() for leaf in leaves]
 
     def read(self, parquet: Any, names: Sequence[str], groups: NDArray[np.int64]) -> Any:
         """A table of some columns of some row groups, by pyarrow. Raises ShardError."""
@@ -124,7 +124,7 @@ def read_footer(file: StoredFile) -> Footer:
     columns = find_columns(schema, file.name, metadata.num_rows == 0)
     starts = np.concatenate([[0], np.cumsum(np.array(counts, np.int64))]).astype(np.int64)
     return Footer(
-        file.name, file.size, file.version, metadata, schema, columns, starts, leaves, required, {})
+        file.name, file.size, file.version, metadata, schema, columns, starts, leaves, required, {}, {})
 
 
 def open_parquet(file: StoredFile, footer: Footer) -> Any:

@@ -17,6 +17,8 @@ from .footer import Footer, open_parquet
 from .location import Check, ShardError, StoredFile
 from .manifest import SIDES, ShardEntry
 
+SCANNED = 1 << 20
+"""Bytes of codes that are read before they are looked at: they are still in the cache then, and calls are few."""
 BATCH = 1 << 16
 """Rows worked on between two looks whether to stop."""
 
@@ -76,24 +78,28 @@ def read_patches(
 
 
 def scan_codes(file: StoredFile, footer: Footer, width: int, check: Check) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The codes of a whole shard, row group by row group: the first row and the codes (n, width), in a buffer that the
-    next one takes over where the file allows it. Raises ShardError if a row has no code: use ``read_patches`` then."""
+    """The codes of a whole shard, some row groups at a time: the first row and the codes (n, width), in a buffer that
+    the next ones take over. Raises ShardError if a row has no code: use ``read_patches`` then."""
     if footer.rows == 0:
         return
     reader = _Reader(file, footer)
     groups = footer.groups(None)
     file.want(footer.ranges([footer.columns.code], groups))
-    buffer = np.empty((int(footer.counts.max()), width), np.uint8)
-    for group in groups:
+    counts = footer.counts[groups]
+    together = max(1, SCANNED // (int(counts.max()) * width))
+    buffer = np.empty((int(counts.max()) * min(together, len(groups)), width), np.uint8)
+    for start in range(0, len(groups), together):
         check()
-        first, end = int(footer.starts[group]), int(footer.starts[group + 1])
-        if reader.bare(footer.columns.code, group, width, buffer[: end - first].reshape(-1)):
-            yield first, buffer[: end - first]
-            continue
-        codes, valid = reader.decoded_codes(np.array([group]), width)
-        if not valid.all():
-            raise ShardError(file.name, "some of its rows have no code, so it cannot be scanned as a whole.")
-        yield first, codes
+        some = groups[start : start + together].tolist()
+        done = 0
+        for group, count in zip(some, counts[start : start + together].tolist(), strict=True):
+            target = buffer[done : done + count]
+            if not reader.bare(footer.columns.code, group, width, target.reshape(-1)):
+                target[:], valid = reader.decoded_codes(np.array([group]), width)
+                if not valid.all():
+                    raise ShardError(file.name, "some of its rows have no code, so it cannot be scanned as a whole.")
+            done += count
+        yield int(footer.starts[some[0]]), buffer[:done]
 
 
 def read_codes(
@@ -237,13 +243,16 @@ class _Reader:
         if leaf not in self._footer.required:
             return False
         known = self._footer.pages
-        if (leaf, group) not in known:
+        pages = known.get((leaf, group))
+        if pages is None and (leaf, group) not in known:
             chunk, rows = self._footer.chunk(leaf, group), int(self._footer.counts[group])
             fits = leaf == self._footer.columns.code or chunk.physical_type == "DOUBLE"
-            known[leaf, group] = bare_pages(self._file, chunk, width, rows) if fits else None
-        pages = known[leaf, group]
+            known[leaf, group] = pages = bare_pages(self._file, chunk, width, rows) if fits else None
         if pages is None:
             return False
+        if len(pages) == 1:
+            self._file.read_into(pages[0].offset, target.data)
+            return True
         done = 0
         for page in pages:
             size = page.values * width

@@ -163,10 +163,8 @@ def scan(store: Store, entries: list[ShardEntry], query: np.ndarray, best: list[
         for first, codes in store.scan(entry):
             found = distances(query, codes)
             count += len(found)
-            worst = -best[0][0] if len(best) == WANTED else 8 * BYTES + 1
-            if int(found.min()) >= worst:
-                continue
-            for row in smallest(found, WANTED):
+            full = len(best) == WANTED
+            for row in np.flatnonzero(found < -best[0][0]) if full else smallest(found, WANTED):
                 offer = (-int(found[row]), -entry.shard, -first - int(row))
                 if len(best) < WANTED:
                     heapq.heappush(best, offer)
@@ -210,6 +208,7 @@ def whole(folder: Path) -> tuple[float, float, float]:
         places = [(entry.path, code_places(folder / entry.path)) for entry in part]
         plain(folder, places, buffer)  # into the cache
         store = Store.open(folder)
+        before = list(best)
         begun = time.process_time()
         rows += scan(store, part, query, best)
         first = time.process_time() - begun
@@ -219,7 +218,7 @@ def whole(folder: Path) -> tuple[float, float, float]:
             plain(folder, places, buffer)
             other.append(time.process_time() - begun)
             begun = time.process_time()
-            scan(store, part, query, [])
+            scan(store, part, query, list(before))
             own.append(time.process_time() - begun)
         totals += min(other), min(own), first
     if rows != ROWS:
