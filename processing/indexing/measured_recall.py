@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compression.neighbours import by_cosine, recall, without_itself
 from ..compression.recipe import Codec
 from ..hamming.batch import nearest
 from ..progress import Progress
-from ..study.neighbours import by_cosine, recall
 
 K = 10
 """Neighbours."""
@@ -85,17 +85,6 @@ def measure(
     finer = _unit(fine.decode(encoded))
     best = np.concatenate([_in_order(finer, part, near[part], progress) for part in _parts(count)])
     return plain, _of(recall(best, truth), wanted - 1)
-
-
-def without_itself(found: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Neighbours (q, k + 1) of vectors that are themselves number ``rows`` (q,), without these: (q, k).
-
-    Where as many others are at no distance, so that a vector is not among its own, the last one goes.
-    """
-    own = found == rows[:, None]
-    own[~own.any(axis=1), -1] = True
-    rest: NDArray[np.int64] = found[~own].reshape(len(found), -1)
-    return rest
 
 
 def missed(value: float) -> str:

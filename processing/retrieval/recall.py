@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compression.distances import asymmetric
+from ..compression.neighbours import by_cosine, by_euclidean, by_hamming, recall, without_itself
 from ..compression.quantisers.product import Product
 from ..compression.recipe import Codec
 from ..hamming import nearest, smallest
 from ..progress import Progress
-from ..study.neighbours import by_cosine, by_euclidean, by_hamming, recall
 from .rerank import Metric
 
 Asked = Literal["code", "vector"]
@@ -89,17 +89,6 @@ def search(codec: Codec, truth: Truth, progress: Progress) -> Searched:
                 recalls[metric, kind] = share(recall(found, truth.neighbours[metric]))
     return Searched(str(codec.recipe), codec.bytes, codec.is_binary, recalls,
                     _speed(codec, codes, truth.vectors[queries[:TIMED_QUERIES]], truth.k, progress))
-
-
-def without_itself(found: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Neighbours (q, k + 1) of vectors that are themselves number ``rows`` (q,), without these: (q, k).
-
-    A vector that is not among its own neighbours, since as many others are at no distance, loses the last of them.
-    """
-    own = found == rows[:, None]
-    own[~own.any(axis=1), -1] = True
-    rest: NDArray[np.int64] = found[~own].reshape(len(found), -1)
-    return rest
 
 
 def share(shares: NDArray[np.float64]) -> Share:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compression.neighbours import by_cosine, recall, without_itself
 from ..compression.recipe import Codec
 from ..hamming import nearest
 from ..progress import Progress
-from ..study.neighbours import by_cosine, recall
-from .recall import Asked, Share, Truth, share, without_itself
+from .recall import Asked, Share, Truth, share
 from .rerank import ordered, vector_scores
 
 QUERIES = 64

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from bitscape.processing.compression.neighbours import without_itself
 from bitscape.processing.compression.recipe import Recipe
-from bitscape.processing.indexing.measured_recall import FEWEST, Recall, measure, missed, without_itself
+from bitscape.processing.indexing.measured_recall import FEWEST, Recall, measure, missed
 from bitscape.processing.progress import Progress
 from bitscape.tests.processing.indexing.made_tables import vectors
 

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..compression.matmul import BLOCK_ROWS, FixedMatrix
 from ..hamming import nearest
 from ..progress import Progress
+from .matmul import BLOCK_ROWS, FixedMatrix
 
 COMPARED = 1 << 26
 """Codes compared before cancelling is heard again."""
@@ -72,6 +72,17 @@ def vote(neighbours: NDArray[np.int64], classes: NDArray[np.int64], total: int) 
         counts[rows, classes[column]] += 1
     winners: NDArray[np.int64] = counts.argmax(axis=1)
     return winners
+
+
+def without_itself(found: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Neighbours (q, k + 1) of vectors that are themselves number ``rows`` (q,), without these: (q, k).
+
+    A vector that is not among its own neighbours, since as many others are at no distance, loses the last of them.
+    """
+    own = found == rows[:, None]
+    own[~own.any(axis=1), -1] = True
+    rest: NDArray[np.int64] = found[~own].reshape(len(found), -1)
+    return rest
 
 
 def recall(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitscape.processing.compression.neighbours import by_cosine, by_hamming, recall, vote
 from bitscape.processing.compression.recipe import Recipe
 from bitscape.processing.errors import Cancelled
 from bitscape.processing.progress import Progress
-from bitscape.processing.study.neighbours import by_cosine, by_hamming, recall, vote
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
