@@ -195,9 +195,15 @@ class _Reader:
         columns = self._footer.columns
         if not columns.geometry:
             return None
-        self._file.want(self._footer.ranges([columns.geometry], groups))
-        column = self._footer.read(self.parquet, [columns.geometry], groups).column(0)
-        return footprints_of(column.take(rows), self._file.name)
+        ends = np.cumsum(self._footer.counts[groups])
+        which = np.searchsorted(ends, rows, side="right")
+        needed = np.unique(which)  # few: footprints are only asked for along an area's edge
+        starts = np.cumsum(self._footer.counts[groups[needed]]) - self._footer.counts[groups[needed]]
+        at = np.searchsorted(needed, which)
+        local = rows - (ends - self._footer.counts[groups])[which] + starts[at]
+        self._file.want(self._footer.ranges([columns.geometry], groups[needed]))
+        column = self._footer.read(self.parquet, [columns.geometry], groups[needed]).column(0)
+        return footprints_of(column.take(local), self._file.name)
 
     def codes(
         self, kept: Sequence[tuple[NDArray[np.int64], NDArray[np.bool_]]], width: int, check: Check
