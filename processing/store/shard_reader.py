@@ -171,6 +171,10 @@ class _Reader:
         return self._file.name
 
     @property
+    def footer(self) -> Footer:
+        return self._footer
+
+    @property
     def parquet(self) -> Any:
         if self._parquet is None:
             self._parquet = open_parquet(self._file, self._footer)
@@ -285,7 +289,8 @@ def _inside(
     area: AreaFilter, bounds: Bounds, there: NDArray[np.bool_], groups: NDArray[np.int64], reader: _Reader
 ) -> NDArray[np.bool_]:
     """Which of the footprints that are there meet the area; they are read only where bounds do not decide."""
-    inside = area.meets_rectangle(bounds) & there
+    covered = np.repeat(area.surely(reader.footer.bounds[groups]), reader.footer.counts[groups])
+    inside = (covered | area.meets_rectangle(bounds)) & there
     rest = np.flatnonzero(there & ~inside)
     if not area.has_polygons or len(rest) == 0:
         return inside
