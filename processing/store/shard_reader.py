@@ -171,6 +171,10 @@ class _Reader:
         return self._file.name
 
     @property
+    def footer(self) -> Footer:
+        return self._footer
+
+    @property
     def parquet(self) -> Any:
         if self._parquet is None:
             self._parquet = open_parquet(self._file, self._footer)
@@ -195,9 +199,15 @@ class _Reader:
         columns = self._footer.columns
         if not columns.geometry:
             return None
-        self._file.want(self._footer.ranges([columns.geometry], groups))
-        column = self._footer.read(self.parquet, [columns.geometry], groups).column(0)
-        return footprints_of(column.take(rows), self._file.name)
+        ends = np.cumsum(self._footer.counts[groups])
+        which = np.searchsorted(ends, rows, side="right")
+        needed = np.unique(which)  # few: footprints are only asked for along an area's edge
+        starts = np.cumsum(self._footer.counts[groups[needed]]) - self._footer.counts[groups[needed]]
+        at = np.searchsorted(needed, which)
+        local = rows - (ends - self._footer.counts[groups])[which] + starts[at]
+        self._file.want(self._footer.ranges([columns.geometry], groups[needed]))
+        column = self._footer.read(self.parquet, [columns.geometry], groups[needed]).column(0)
+        return footprints_of(column.take(local), self._file.name)
 
     def codes(
         self, kept: Sequence[tuple[NDArray[np.int64], NDArray[np.bool_]]], width: int, check: Check
@@ -279,7 +289,8 @@ def _inside(
     area: AreaFilter, bounds: Bounds, there: NDArray[np.bool_], groups: NDArray[np.int64], reader: _Reader
 ) -> NDArray[np.bool_]:
     """Which of the footprints that are there meet the area; they are read only where bounds do not decide."""
-    inside = area.meets_rectangle(bounds) & there
+    covered = np.repeat(area.surely(reader.footer.bounds[groups]), reader.footer.counts[groups])
+    inside = (covered | area.meets_rectangle(bounds)) & there
     rest = np.flatnonzero(there & ~inside)
     if not area.has_polygons or len(rest) == 0:
         return inside

@@ -17,6 +17,7 @@ import shapely
 from bitscape.processing.compression.recipe import Recipe
 from bitscape.processing.errors import InputError
 from bitscape.processing.progress import Progress
+from bitscape.processing.store import shard_reader
 from bitscape.processing.store import store as store_module
 from bitscape.processing.store.areas import AreaFilter
 from bitscape.processing.store.cells import geohashes, tiles
@@ -238,7 +239,8 @@ def test_footers_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.Monk
     assert asked == [store.shards[shard].path for shard in (0, 1, 2, 0)]
 
 
-def test_scanning_stops_when_asked(tmp_path: Path) -> None:
+def test_scanning_stops_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_reader, "SCANNED", 1)
     store, progress = four(tmp_path), Progress()
     blocks = store.scan(store.shards[0], progress)
     next(blocks)
