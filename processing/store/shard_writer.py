@@ -113,7 +113,7 @@ def file_fingerprint(path: Path) -> str:
 def geoparquet(bounds: tuple[float, float, float, float]) -> bytes:
     """The footer key ``geo`` of GeoParquet 1.1: polygons in OGC:CRS84, with the bbox column as their covering."""
     column: dict[str, Any] = {
-        "encoding": "WKB", "geometry_types": ["Polygon"],
+        "encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"],
         "covering": {"bbox": {side: [BBOX, side] for side in SIDES}},
     }
     if np.isfinite(bounds).all():
