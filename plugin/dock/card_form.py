@@ -49,10 +49,12 @@ class CardForm(QWidget):
         self._build()
 
     def show_card(
-        self, card: Mapping[str, Any], channels: int, heads: Sequence[Mapping[str, Any]], asked: Sequence[str]
+        self, card: Mapping[str, Any], channels: int, heads: Sequence[Mapping[str, Any]], asked: Sequence[str],
+        tile_fixed: bool = False,
     ) -> None:
         """Show what is known. ``channels``: how many the model takes; ``heads``: its outputs (name, classes,
-        activation) as they are seen; ``asked``: fields that nothing says, which saving settles too."""
+        activation) as they are seen; ``asked``: fields that nothing says, which saving settles too; ``tile_fixed``:
+        the model takes windows of one size only."""
         self._card, self._asked = card, set(asked)
         self.kind.setCurrentIndex(max(0, self.kind.findData(card.get("model_type") or TYPES[0])))
         self.detector.setCurrentIndex(max(0, self.detector.findData(card.get("det_type"))))
@@ -64,6 +66,7 @@ class CardForm(QWidget):
         self.offset.setValue(card.get("offset") or 0)
         self.resolution.setValue(card.get("resolution") or 0)
         self.tile.setValue(card.get("tile_size") or 0)
+        self.tile.setEnabled(not tile_fixed)
         self.overlap.setValue(-1 if card.get("overlap") is None else card["overlap"])
         self.threshold.setValue(card.get("threshold", 0.5))
         self.sieve.setValue(card.get("small_segment") or 0)

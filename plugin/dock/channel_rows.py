@@ -7,7 +7,7 @@ from typing import Optional
 
 from qgis.PyQt.QtCore import QLocale, pyqtSignal
 from qgis.PyQt.QtGui import QDoubleValidator
-from qgis.PyQt.QtWidgets import QComboBox, QHeaderView, QLineEdit, QTableWidget, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QHeaderView, QLineEdit, QSizePolicy, QTableWidget, QWidget
 
 from ..translation import tr
 
@@ -31,6 +31,8 @@ class ChannelRows(QTableWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, 72)
         self.setTabKeyNavigation(False)
+        self.setMinimumWidth(0)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(tr("Channels of the model"))
         self.horizontalHeaderItem(0).setToolTip(tr("What the channel is: B02, red, nir …; bands of rasters are found by it"))
         self.horizontalHeaderItem(1).setToolTip(tr("Subtracted after scaling; empty: 0"))

@@ -83,7 +83,8 @@ class ChannelTable(QWidget):
         lines = []
         if self._choice.is_reading and info.raster is None:
             lines.append(escape(tr("Looking at the raster…")))
-        lines += [failed(problem) for problem in info.problems]
+        hidden = () if self._choice.bands is None or not all(self._choice.mapping) else info.problems
+        lines += [failed(problem) for problem in info.problems if problem not in hidden or problem in info.card_problems]
         lines += [escape(tr("Note: {0}").format(note)) for note in info.warnings]
         if info.raster is not None and info.raster.words:
             lines.insert(0, escape(info.raster.words))

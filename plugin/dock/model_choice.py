@@ -44,6 +44,7 @@ class ModelChoice(QObject):
         """"" is automatic."""
         self.failure = ""
         self.detail = ""
+        self._told = ""
         self._token = self._saving = -1
         self._wanted_bands: Optional[list[int]] = None
         self._settling = QTimer(self)
@@ -67,11 +68,6 @@ class ModelChoice(QObject):
             return list(self.bands)
         return [slot.band or 0 for slot in self.info.slots] if self.info is not None else []
 
-    @property
-    def thread_count(self) -> int:
-        """Threads that a run may use here."""
-        return threads() or (self.info.cores if self.info is not None else 0)
-
     def hindrance(self) -> str:
         """Why nothing can be run, "" if it can."""
         if self.model is None:
@@ -82,8 +78,12 @@ class ModelChoice(QObject):
             return tr("Looking at {0}…").format(self.model.name)
         if not self.raster:
             return tr("Choose the raster that the model is to see.")
-        if self.is_reading or self.info.raster is None:
+        if self.info.card_problems:
+            return self.info.card_problems[0]
+        if self.is_reading:
             return tr("Looking at the raster…")
+        if self.info.raster is None:
+            return self.info.problems[0] if self.info.problems else tr("The raster cannot be read.")
         if self.bands is None and self.info.problems:
             return self.info.problems[0]
         if not all(self.mapping):
@@ -116,14 +116,12 @@ class ModelChoice(QObject):
             if self.info is not None and found == [slot.band or 0 for slot in self.info.slots]:
                 self.bands = None
             self.tuned.emit()
-            self._later()
 
     def propose_bands(self) -> None:
         """Back to what was proposed."""
         if self.bands is not None:
             self.bands = None
             self.tuned.emit()
-            self._later()
 
     def set_provider(self, key: str) -> None:
         """Compute there; "" is automatic."""
@@ -164,9 +162,8 @@ class ModelChoice(QObject):
             self._resident.cancel(DESCRIBE)
             self.described.emit()
             return
-        request: dict[str, Any] = {"model": str(self.model), "rasters": [self.raster] if self.raster else []}
-        if self.bands is not None:
-            request["bands"] = self.bands
+        request: dict[str, Any] = {
+            "model": str(self.model), "rasters": [self.raster] if self.raster else [], "threads": threads()}
         if self.provider_chosen:
             request["provider"] = self.provider_chosen
         self._token = self._resident.submit(DESCRIBE, DESCRIBE, request, URGENCY)
@@ -187,6 +184,9 @@ class ModelChoice(QObject):
                 self.bands = wanted
             if first and self.model is not None:
                 model_files.remember(self.model)
+            if self.info.fallback and self.info.fallback != self._told:
+                self.said.emit(self.info.fallback, WARNING)
+            self._told = self.info.fallback
             self.described.emit()
 
     def _on_failure(self, channel: str, token: int, error: BitscapeError) -> None:

@@ -67,7 +67,7 @@ class ModelPanel(QWidget):
         """Show the form, or hide it."""
         info = self._choice.info
         if on and info is not None:
-            self.form.show_card(info.card, info.channel_count, info.heads, info.asked)
+            self.form.show_card(info.card, info.channel_count, info.heads, info.asked, info.tile_fixed)
         self.form.setVisible(on and info is not None)
         self.edit.setChecked(self.form.isVisibleTo(self))
 
@@ -158,10 +158,11 @@ class ModelPanel(QWidget):
         name = info.card.get("name") or self._choice.model.stem
         parts = [type_words(info.model_type), size(info.bytes)]
         if info.parameters:
-            parts.append(tr("{0} parameters").format(_count(info.parameters)))
+            parts.append(tr("{0} parameters ({1})").format(_count(info.parameters), info.precision))
         lines = [f"<b>{escape(name)}</b><br>{escape(' · '.join(parts))}"]
         if info.card.get("description"):
             lines.append(escape(info.card["description"]))
+        lines += [failed(problem) for problem in info.card_problems]
         lines += [f"<small>{escape(note)}</small>" for note in info.card_notes]
         if self._saved:
             lines.append("<small>" + escape(tr("Kept in {0}; it will not be asked again.").format(

@@ -12,13 +12,12 @@ from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import QTimer, pyqtSignal
 from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
+    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QRadioButton,
     QVBoxLayout,
     QWidget,
 )
@@ -82,11 +81,11 @@ class ModelRunPanel(QWidget):
     @property
     def where(self) -> str:
         """What it is to run on."""
-        return next(kind for kind, button in self._places.items() if button.isChecked())
+        return str(self.places.currentData())
 
     def choose_where(self, kind: str) -> None:
         """Run on all of it, what is seen, or the areas."""
-        self._places[kind].setChecked(True)
+        self.places.setCurrentIndex(self.places.findData(kind))
 
     def start(self) -> None:
         """Run; nothing while a run goes on."""
@@ -135,19 +134,13 @@ class ModelRunPanel(QWidget):
     # Building
 
     def _build(self) -> None:
-        self._places = {
-            VIEW: QRadioButton(tr("What I see")), AREAS: QRadioButton(tr("Areas of interest")),
-            WHOLE: QRadioButton(tr("Whole raster")),
-        }
-        self._places[WHOLE].setChecked(True)
-        self._group = QButtonGroup(self)
-        where = QHBoxLayout()
-        for button in self._places.values():
-            self._group.addButton(button)
-            button.toggled.connect(self._refresh)
-            where.addWidget(button)
-        where.addStretch(1)
-        self._places[AREAS].setToolTip(tr("Those of the tab Label"))
+        self.places = QComboBox()
+        for kind, text in ((VIEW, tr("What the map shows")), (AREAS, tr("Areas of interest (tab Label)")),
+                           (WHOLE, tr("The whole raster"))):
+            self.places.addItem(text, kind)
+        self.choose_where(WHOLE)
+        self.places.setAccessibleName(tr("Run on"))
+        self.places.currentIndexChanged.connect(self._refresh)
         self.target = QgsFileWidget()
         self.target.setStorageMode(QgsFileWidget.StorageMode.SaveFile)
         self.target.setConfirmOverwrite(False)  # what is there is never overwritten: no use in asking
@@ -172,8 +165,10 @@ class ModelRunPanel(QWidget):
         self.status = RunStatus()
         self.status.changed.connect(self._on_run)
         grid = QGridLayout()
-        grid.addWidget(QLabel(tr("On")), 0, 0)
-        grid.addLayout(where, 0, 1)
+        place = QLabel(tr("On"))
+        place.setBuddy(self.places)
+        grid.addWidget(place, 0, 0)
+        grid.addWidget(self.places, 0, 1)
         name = QLabel(tr("Result"))
         name.setBuddy(self.target.lineEdit())
         grid.addWidget(name, 1, 0)
@@ -182,7 +177,8 @@ class ModelRunPanel(QWidget):
         grid.setColumnStretch(1, 1)
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.go, 1)
-        for button in (self.copy, self.options, self.many):
+        first.addWidget(self.copy)
+        for button in (self.options, self.many):
             second.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -240,11 +236,11 @@ class ModelRunPanel(QWidget):
     def _refresh(self, *_: Any) -> None:
         idle, hindrance = self.run is None, self._hindrance()
         areas = has_areas(self._session)
-        if not areas and self._places[AREAS].isChecked():
-            self._places[WHOLE].setChecked(True)
+        if not areas and self.where == AREAS:
+            self.choose_where(WHOLE)
         there = self._taken()
-        self._places[AREAS].setEnabled(areas and idle)
-        for widget in (self._places[WHOLE], self._places[VIEW], self.target, *self._boxes.values()):
+        self.places.model().item(self.places.findData(AREAS)).setEnabled(areas)
+        for widget in (self.places, self.target, *self._boxes.values()):
             widget.setEnabled(idle)
         text = escape(hindrance)
         if not hindrance and there:

@@ -53,6 +53,7 @@ class ProviderChoice(QWidget):
             found = self.box.count() - 1
         self.box.setCurrentIndex(found)
         self.words.setText(runs_on(self._choice))
+        self.words.setToolTip(info.machine if info is not None else "")
         self.setVisible(info is not None)
 
 
@@ -61,13 +62,9 @@ def runs_on(choice: ModelChoice) -> str:
     info = choice.info
     if info is None:
         return ""
-    wanted = choice.provider_chosen
-    entry = next((one for one in info.providers if one.key == (wanted or info.provider_key)), None)
-    if wanted and entry is None:
-        return tr("{0} is not offered here: it will run on the CPU, and say so.").format(wanted)
-    title = entry.title if entry is not None else info.provider_key.upper()
-    if entry is None or entry.key == "cpu":
-        count = choice.thread_count
-        return tr("Runs on the CPU, with {0} threads.").format(count) if count != 1 else tr(
-            "Runs on the CPU, with 1 thread.")
-    return tr("Runs on {0}.").format(title)
+    if info.fallback:
+        return tr("Runs on {0}. {1}").format(info.provider_used, info.fallback)
+    if info.provider_key == "cpu":
+        return tr("Runs on the CPU, with 1 thread.") if info.threads == 1 else tr(
+            "Runs on the CPU, with {0} threads.").format(info.threads)
+    return tr("Runs on {0}.").format(info.provider_used)
