@@ -71,6 +71,8 @@ OPERATIONS: dict[str, Operation] = {
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
     "mappoints": Operation("statistics.map_points", "map_points", "PointsRequest"),
+    "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
+    "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }
 
