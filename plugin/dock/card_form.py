@@ -61,7 +61,8 @@ class CardForm(QWidget):
         self._show_heads(heads)
         self.channels.show_channels(
             channels, card.get("bands") or [], [one["name"] for one in card.get("indices") or []],
-            card.get("mean") or [], card.get("std") or [])
+            card["mean"] if any(card.get("mean") or ()) else [],
+            card["std"] if any(one != 1 for one in card.get("std") or ()) else [])
         self.scale.setEditText(f"{card.get('scale', 255.0):.10g}")
         self.offset.setValue(card.get("offset") or 0)
         self.resolution.setValue(card.get("resolution") or 0)

@@ -102,7 +102,7 @@ def _scaling(card: Mapping[str, Any]) -> str:
     parts = [tr("values as they are") if scale == 1 else tr("values divided by {0:,.6g}").format(scale)]
     if offset:
         parts.append(tr("plus {0:g}").format(offset))
-    if card.get("mean") or card.get("std"):
+    if any(card.get("mean") or ()) or any(one != 1 for one in card.get("std") or ()):
         parts.append(tr("then standardised"))
     return escape(", ".join(parts))
 
