@@ -73,6 +73,8 @@ OPERATIONS: dict[str, Operation] = {
     "mappoints": Operation("statistics.map_points", "map_points", "PointsRequest"),
     "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
     "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
+    "segmentraster": Operation("inference.segment", "segment_raster", "SegmentRequest"),
+    "estimatesegment": Operation("inference.estimate", "estimate_segment", "EstimateRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
 }
 
