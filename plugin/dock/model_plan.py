@@ -22,6 +22,7 @@ from qgis.core import (
 
 from ...processing.errors import InputError
 from ..layers.free_name import free_name
+from ..settings import threads
 from ..translation import tr
 from .map_plan import area_file
 from .model_choice import ModelChoice
@@ -36,6 +37,8 @@ ALGORITHMS = {
     "Recognition": "matchexample",
 }
 """Type of a model → the algorithm that runs it. A type is supported as soon as its algorithm is there."""
+ESTIMATES = {"segmentraster": "estimatesegment"}
+"""Algorithm → the operation that says what it will cost, where there is one."""
 SHOWN_AT_ONCE = {"CONFIDENCE"}
 """Optional outputs that are wanted unless one says no."""
 SUFFIXES = {"OUTPUT": "", "REPORT": "_report"}
@@ -74,6 +77,11 @@ def algorithm_of(model_type: str) -> Optional[QgsProcessingAlgorithm]:
     """The algorithm that runs models of a type; None where there is none yet."""
     name = ALGORITHMS.get(model_type)
     return _registered(f"{PROVIDER_ID}:{name}") if name is not None else None
+
+
+def estimate_of(model_type: str) -> Optional[str]:
+    """The operation that says what running a model of a type will cost; None where there is none."""
+    return ESTIMATES.get(ALGORITHMS.get(model_type, ""))
 
 
 def outputs_of(algorithm: QgsProcessingAlgorithm) -> list[Output]:
@@ -150,7 +158,7 @@ def common_parameters(choice: ModelChoice) -> dict[str, Any]:
 def request_of(choice: ModelChoice, **more: Any) -> Mapping[str, Any]:
     """The same for the operations of the backend."""
     return {"model": str(choice.model), "input": choice.raster, "bands": choice.bands,
-            "provider": choice.provider_chosen or "automatic", **more}
+            "provider": choice.provider_chosen or "automatic", "threads": threads(), **more}
 
 
 def _registered(name: str) -> Optional[QgsProcessingAlgorithm]:

@@ -41,6 +41,8 @@ from .text import wrapped
 from .toolbox import open_batch, open_dialog
 
 CHANNEL, URGENCY = "modelcost", 3
+RASTERS = ("SCORES", "CONFIDENCE")
+"""Optional outputs whose size the estimate knows."""
 SETTLING = 300
 """Milliseconds without a change before the cost is asked for."""
 
@@ -274,7 +276,12 @@ class ModelRunPanel(QWidget):
     # The cost
 
     def _ask_cost(self) -> None:
+        info = self._choice.info
+        operation = model_plan.estimate_of(info.model_type) if info is not None else None
         if self._hindrance() or not self.isVisible() or self.run is not None:
+            return
+        if operation is None:
+            self.cost.setText(escape(runs_on(self._choice)))
             return
         try:
             request = self._cost_request()
@@ -284,18 +291,25 @@ class ModelRunPanel(QWidget):
         if request != self._asked:
             self._asked = request
             self.cost.setText(escape(tr("Estimating the cost… {0}").format(runs_on(self._choice))))
-            self._token = self._resident.submit(CHANNEL, "estimatesegment", request, URGENCY)
+            self._token = self._resident.submit(CHANNEL, operation, request, URGENCY)
 
     def _cost_request(self) -> dict[str, Any]:
-        more: dict[str, Any] = {}
+        wanted = [name for name, box in self._boxes.items() if box.isChecked() and name in RASTERS]
+        target = self._target()
+        more: dict[str, Any] = {"outputs": ["classes", *(name.lower() for name in wanted)],
+                                "output": str(target) if target is not None else None}
         info = self._choice.info
         assert info is not None and info.raster is not None
         if self.where == VIEW:
-            view = self._preview.view()
-            more["extent"] = [view.xMinimum(), view.yMinimum(), view.xMaximum(), view.yMaximum()]
+            more["extent"] = self._preview.extent()
         elif self.where == AREAS and self._session.aoi is not None:
+            path, layer = self._session.aoi.path_and_layer
             union = self._session.aoi.union(info.raster.crs)
-            more["aoi_wkt"] = union.asWkt(6) if union is not None else ""
+            if path:
+                more.update(aoi=path, aoi_layer=layer)
+            elif union is not None:
+                box = union.boundingBox()
+                more["extent"] = [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()]
         return dict(model_plan.request_of(self._choice, **more))
 
     def _on_answer(self, channel: str, token: int, result: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qgis.PyQt.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -50,6 +51,10 @@ class ModelsTab(QWidget):
         self.choice.said.connect(session.said)
         self.rasters.chosen.connect(self.choice.set_raster)
         self.run.made.connect(self._on_made)
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(0)
+        self._calm.timeout.connect(self.rasters.refresh)
         for signal in (self._project.layersAdded, self._project.layersRemoved):
             signal.connect(self._on_layers)
         self.choice.set_raster(self.rasters.source)
@@ -91,6 +96,7 @@ class ModelsTab(QWidget):
         """Before the dock goes: nothing runs any more, and no preview stays on the map."""
         for signal in (self._project.layersAdded, self._project.layersRemoved):
             signal.disconnect(self._on_layers)
+        self._calm.stop()
         self.preview.close()
         self.choice.close()
         self.run.stop()
@@ -149,8 +155,9 @@ class ModelsTab(QWidget):
             self.rasters.set_source(path)
 
     def _on_layers(self, *_: Any) -> None:
+        """Once the layer tree has them too."""
         if self.isVisible():
-            self.rasters.refresh()
+            self._calm.start()
 
     def _on_made(self, results: Mapping[str, str]) -> None:
         """The map that was just made is the one to be used."""

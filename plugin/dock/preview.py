@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsCoordinateTransform, QgsCsException, QgsProject, QgsRectangle
+from qgis.core import QgsCoordinateTransform, QgsCsException, QgsProject
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
@@ -88,7 +88,7 @@ class Preview(QObject):
                 self.told.emit(self.hindrance())
             return
         try:
-            extent = self._extent()
+            extent = self.extent()
         except BitscapeError as error:
             self._give_up()
             self.told.emit(error.message)
@@ -133,7 +133,7 @@ class Preview(QObject):
         except OSError as error:
             self.told.emit(tr("There is no place for the preview: {0}").format(error))
             return
-        run = self._begin(SEGMENT, {**request, "output": str(path)})
+        run = self._begin(SEGMENT, {**request, "classes": str(path)})
         self.started.emit(run)
         run.finished.connect(lambda found: self._on_done(path, found))
 
@@ -151,11 +151,10 @@ class Preview(QObject):
 
     def _on_done(self, path: Path, found: Mapping[str, Any]) -> None:
         self._run = None
-        info = self._choice.info
-        name = info.card.get("name") if info is not None else ""
-        title = tr("Preview: {0}").format(name or (self._choice.model.stem if self._choice.model is not None else ""))
-        style(path, found)
-        if self.layer.show(path, title) is None:
+        head = found["heads"][0]
+        path = Path(head["classes"] or head["numbers"] or path)  # of several outputs the first is shown
+        style(path, head)
+        if self.layer.show(path, tr("Preview: {0}").format(found["model_name"])) is None:
             self.told.emit(tr("The preview cannot be shown: its file cannot be read."))
         else:
             self.shown.emit(dict(found))
@@ -171,8 +170,8 @@ class Preview(QObject):
             self.told.emit("")
         self._on_moved()
 
-    def _extent(self) -> list[float]:
-        """What is seen, in the raster's CRS. Raises InputError where the raster is elsewhere."""
+    def extent(self) -> list[float]:
+        """What is seen of the raster: west, south, east, north in its CRS. Raises InputError where it is elsewhere."""
         info = self._choice.info
         assert info is not None and info.raster is not None
         box = self._canvas.extent()
@@ -190,25 +189,24 @@ class Preview(QObject):
 
     def extent_text(self) -> str:
         """What is seen, as Processing writes extents. Raises InputError."""
-        west, south, east, north = self._extent()
+        west, south, east, north = self.extent()
         info = self._choice.info
         assert info is not None and info.raster is not None
         crs = info.raster.crs.authid()
         text = f"{west!r},{east!r},{south!r},{north!r}"
         return f"{text} [{crs}]" if crs else text
 
-    def view(self) -> QgsRectangle:
-        """What is seen of the raster, in its CRS. Raises InputError."""
-        return QgsRectangle(*self._extent())
 
-
-def style(path: Path, found: Mapping[str, Any]) -> None:
-    """The style beside a picture, from what the operation says of it."""
-    classes = found.get("classes") or []
-    if classes:
-        style_classes(path, [Entry(int(one["value"]), one["name"], one["colour"]) for one in classes])
-    elif found.get("low") is not None and found.get("high") is not None:
-        style_number(path, found["low"], found["high"], found.get("unit") or "")
+def style(path: Path, head: Mapping[str, Any]) -> None:
+    """The style beside a picture, from what the operation says of one output of the model."""
+    if head["kind"] == "classes":
+        faint = head["background"]
+        style_classes(path, [Entry(one["value"], one["name"], one["colour"], 60 if one["value"] == faint else 255)
+                             for one in head["shares"]])
+    else:
+        band = head["bands"][0]
+        low, high = band["minimum"], band["maximum"]
+        style_number(path, 0.0 if low is None else low, 1.0 if high is None else high, "")
 
 
 def too_long_words(seconds: float) -> str:
