@@ -135,7 +135,8 @@ class CardForm(QWidget):
                                  "Sentinel-2 has it, 1 for values as they are"))
         self.scale.setAccessibleName(tr("Divide values by"))
         self.offset = _number(-1e6, 1e6, 4, tr("Added after dividing"))
-        self.resolution = _number(0, 1e5, 3, tr("Metres a pixel the model was trained at; others are resampled"), tr(" m"))
+        self.resolution = _number(
+            0, 1e5, 3, tr("Metres a pixel the model was trained at; others are resampled"), tr(" m"))
         self.resolution.setSpecialValueText(tr("that of the raster"))
         self.tile, self.overlap, self.sieve = QSpinBox(), QSpinBox(), QSpinBox()
         self.tile.setRange(0, 8192)
@@ -192,7 +193,7 @@ class CardForm(QWidget):
         buttons.addWidget(self.leave)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel(tr("Channels, in the order in which the model takes them")))
+        layout.addWidget(wrapped(tr("Channels, in the order in which the model takes them")))
         layout.addWidget(self.channels)
         layout.addLayout(self._outputs)
         layout.addLayout(grid)

@@ -34,7 +34,8 @@ class ChannelRows(QTableWidget):
         self.setMinimumWidth(0)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(tr("Channels of the model"))
-        self.horizontalHeaderItem(0).setToolTip(tr("What the channel is: B02, red, nir …; bands of rasters are found by it"))
+        self.horizontalHeaderItem(0).setToolTip(
+            tr("What the channel is: B02, red, nir …; bands of rasters are found by it"))
         self.horizontalHeaderItem(1).setToolTip(tr("Subtracted after scaling; empty: 0"))
         self.horizontalHeaderItem(2).setToolTip(tr("Divided by after scaling (standard deviation); empty: 1"))
 
@@ -58,14 +59,14 @@ class ChannelRows(QTableWidget):
             box.editTextChanged.connect(lambda _: self.edited.emit())
             self.setCellWidget(row, 0, box)
             for column, numbers in ((1, mean), (2, std)):
-                line = QLineEdit(_text_at(numbers, row, count))
+                line = QLineEdit(_text_at(numbers, row))
                 validator = QDoubleValidator(line)
                 validator.setLocale(QLocale.c())
                 line.setValidator(validator)
                 line.setFrame(False)
                 line.setPlaceholderText("0" if column == 1 else "1")
-                line.setAccessibleName((tr("Mean of channel {0}") if column == 1 else tr("Spread of channel {0}")).format(
-                    row + 1))
+                name = tr("Mean of channel {0}") if column == 1 else tr("Spread of channel {0}")
+                line.setAccessibleName(name.format(row + 1))
                 line.textEdited.connect(lambda _: self.edited.emit())
                 self.setCellWidget(row, column, line)
         self.blockSignals(False)
@@ -86,7 +87,7 @@ class ChannelRows(QTableWidget):
         return [float(text) if text else float(column == 2) for text in texts]
 
 
-def _text_at(numbers: Sequence[float], row: int, count: int) -> str:
+def _text_at(numbers: Sequence[float], row: int) -> str:
     if not numbers:
         return ""
     if len(numbers) == 1:

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +21,9 @@ from ..translation import tr
 from .model_choice import ModelChoice
 from .run_status import failed
 from .text import wrapped
+
+MANY = 8
+"""Channels beyond which their bands are counted, not listed."""
 
 
 class ChannelTable(QWidget):
@@ -34,17 +38,27 @@ class ChannelTable(QWidget):
         self.again = QPushButton(tr("As proposed"))
         self.again.setToolTip(tr("Back to the bands that were found by their names"))
         self.again.clicked.connect(choice.propose_bands)
-        self._grid = QGridLayout()
+        self.summary = QToolButton()
+        self.summary.setCheckable(True)
+        self.summary.setAutoRaise(True)
+        self.summary.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.summary.setToolTip(tr("Which band of the raster the model sees as what, and why"))
+        self.summary.toggled.connect(self._on_unfolded)
+        self._table = QWidget()
+        self._grid = QGridLayout(self._table)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 2)
         self._grid.setColumnStretch(2, 3)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(self._grid)
+        layout.addWidget(self.summary)
+        layout.addWidget(self._table)
         layout.addWidget(self.again, alignment=Qt.AlignmentFlag.AlignRight)
         layout.addWidget(self.words)
         choice.described.connect(self.refresh)
         choice.tuned.connect(self.refresh)
+        self._on_unfolded(False)
         self.refresh()
 
     @property
@@ -62,6 +76,10 @@ class ChannelTable(QWidget):
         if wanted != self._shown:  # combo boxes that are open are left alone
             self._shown = wanted
             self._fill(slots, bands)
+            if slots and info is not None and info.raster is not None:
+                self.summary.setChecked(not info.raster.certain or not all(self._choice.mapping))
+        self.summary.setText(self._summary(slots))
+        self.summary.setVisible(bool(slots))
         for place, (slot, (_, box, why)) in enumerate(zip(slots, self._rows)):
             band = self._choice.mapping[place]
             box.blockSignals(True)
@@ -76,6 +94,23 @@ class ChannelTable(QWidget):
         self.words.setText(text)
         self.words.setVisible(bool(text))
 
+    def _on_unfolded(self, on: bool) -> None:
+        self.summary.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self._table.setVisible(on)
+
+    def _summary(self, slots: Any) -> str:
+        """What is seen while the table is folded."""
+        mapping = self._choice.mapping
+        if not all(mapping):
+            return tr("Bands: {0} of {1} found").format(sum(map(bool, mapping)), len(mapping))
+        numbers = ", ".join(map(str, mapping)) if len(mapping) <= MANY else tr("{0} bands").format(len(mapping))
+        if self._choice.bands is not None:
+            return tr("Bands {0}, chosen by you").format(numbers)
+        sure = self._choice.info is not None and self._choice.info.raster is not None and (
+            self._choice.info.raster.certain)
+        return tr("Bands {0}, found by what they are").format(numbers) if sure else tr(
+            "Bands {0}: please check").format(numbers)
+
     def _words(self) -> str:
         info = self._choice.info
         if info is None or not self._choice.raster:
@@ -84,7 +119,8 @@ class ChannelTable(QWidget):
         if self._choice.is_reading and info.raster is None:
             lines.append(escape(tr("Looking at the raster…")))
         hidden = () if self._choice.bands is None or not all(self._choice.mapping) else info.problems
-        lines += [failed(problem) for problem in info.problems if problem not in hidden or problem in info.card_problems]
+        of_card = info.card_problems
+        lines += [failed(problem) for problem in info.problems if problem not in hidden or problem in of_card]
         lines += [escape(tr("Note: {0}").format(note)) for note in info.warnings]
         if info.raster is not None and info.raster.words:
             lines.insert(0, escape(info.raster.words))

@@ -133,7 +133,8 @@ class ModelChoice(QObject):
     def save_card(self, fields: Mapping[str, Any]) -> None:
         """Keep what the user filled in, beside the model, and describe it anew."""
         if self.model is not None:
-            self._saving = self._resident.submit(SAVE, SAVE, {"model": str(self.model), "fields": dict(fields)}, URGENCY)
+            request = {"model": str(self.model), "fields": dict(fields)}
+            self._saving = self._resident.submit(SAVE, SAVE, request, URGENCY)
 
     def describe(self) -> None:
         """Look at model and raster again."""

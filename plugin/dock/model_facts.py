@@ -24,8 +24,11 @@ class Fact:
     source: str
 
 
-def facts(card: Mapping[str, Any], sources: Mapping[str, str], channels: Sequence[str]) -> list[Fact]:
-    """The card, in the order in which one asks. ``channels``: what the model takes, in order, as far as is known."""
+def facts(
+    card: Mapping[str, Any], sources: Mapping[str, str], channels: Sequence[str], whole: bool = True
+) -> list[Fact]:
+    """The card, in the order in which one asks; not ``whole``: only what decides whether it is of use here.
+    ``channels``: what the model takes, in order, as far as is known."""
 
     def fact(name: str, field: str, text: str) -> Fact:
         return Fact(name, text, sources.get(field, DEFAULT))
@@ -34,14 +37,16 @@ def facts(card: Mapping[str, Any], sources: Mapping[str, str], channels: Sequenc
     if channels:
         found.append(fact(tr("From"), "bands", escape(", ".join(channels))))
     found += [
-        fact(tr("Scaling"), "scale", _scaling(card)),
         fact(tr("Resolution"), "resolution", _resolution(card)),
+        fact(tr("Measured"), "accuracy", _accuracy(card)),
     ]
-    if card.get("training_data"):
-        found.append(fact(tr("Trained on"), "training_data", _lines(card["training_data"])))
-    found.append(fact(tr("Measured"), "accuracy", _accuracy(card)))
     if card.get("limits"):
         found.append(fact(tr("Limits"), "limits", _lines(card["limits"])))
+    if not whole:
+        return found
+    found.append(fact(tr("Scaling"), "scale", _scaling(card)))
+    if card.get("training_data"):
+        found.append(fact(tr("Trained on"), "training_data", _lines(card["training_data"])))
     found.append(fact(tr("Licence"), "licence", escape(card.get("licence") or tr("not stated"))))
     if card.get("attribution"):
         found.append(fact(tr("Attribution"), "attribution", _lines(card["attribution"])))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle
+from qgis.core import QgsCoordinateReferenceSystem, QgsRectangle, QgsUnitTypes
 
 from ..translation import tr
 
@@ -38,6 +38,8 @@ class RasterInfo:
     extent: QgsRectangle
     crs: QgsCoordinateReferenceSystem
     words: str = ""
+    certain: bool = True
+    """Whether nobody need look at the bands that were proposed."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ class ModelInfo:
         card, sources = found["card"], found["sources"]
         fit = found["rasters"][0] if found["rasters"] else None
         said = sources.get("heads") not in (None, "default")
-        heads = tuple({"name": head["name"], "classes": head["classes"], "activation": head["activation"] if said else ""}
-                      for head in found["heads"] if head["classes"] or found["model_type"] == "Segmentor")
+        heads = tuple(
+            {"name": head["name"], "classes": head["classes"], "activation": head["activation"] if said else ""}
+            for head in found["heads"] if head["classes"] or found["model_type"] == "Segmentor")
         return cls(
             path=Path(found["model"]), model_type=found["model_type"], card={**card, "heads": list(heads)},
             sources=sources, heads=heads, channel_count=found["input"]["channels"], tile_fixed=found["tile_fixed"],
@@ -89,7 +92,7 @@ class ModelInfo:
             provider_key=found["provider"], provider_used=found["provider_used"], fallback=found["fallback"],
             asked=_asked(found), card_notes=tuple(found["notes"]), card_problems=tuple(found["problems"]),
             slots=_slots(found["needed"], fit), raster=_raster(fit) if fit is not None else None,
-            problems=tuple([*found["problems"], *(fit["problems"] if fit is not None else ())]),
+            problems=(*found["problems"], *(fit["problems"] if fit is not None else ())),
             warnings=tuple(fit["warnings"]) if fit is not None else (),
         )
 
@@ -132,6 +135,9 @@ def _raster(fit: Mapping[str, Any]) -> Optional[RasterInfo]:
         crs = QgsCoordinateReferenceSystem(fit["crs"])
     elif fit["crs"]:
         crs = QgsCoordinateReferenceSystem.fromWkt(fit["crs"])
-    words = tr("{0} × {1} pixels of {2:.4g}, {3} bands of {4}").format(
-        fit["width"], fit["height"], fit["pixel"], len(fit["bands"]), fit["dtype"])
-    return RasterInfo(tuple((one["number"], one["name"]) for one in fit["bands"]), QgsRectangle(*fit["bounds"]), crs, words)
+    unit = QgsUnitTypes.toAbbreviatedString(crs.mapUnits()) if crs.isValid() else tr("units, without a CRS")
+    words = tr("{0:,} × {1:,} pixels of {2:.4g} {3}, {4} bands of {5}").format(
+        fit["width"], fit["height"], fit["pixel"], unit, len(fit["bands"]), fit["dtype"])
+    bands = tuple((one["number"], one["name"]) for one in fit["bands"])
+    certain = all(one["certain"] for one in fit["channels"])
+    return RasterInfo(bands, QgsRectangle(*fit["bounds"]), crs, words, certain)

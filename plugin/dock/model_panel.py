@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Optional
 
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -93,11 +94,20 @@ class ModelPanel(QWidget):
         self.form.wanted.connect(self._on_wanted)
         self.form.dismissed.connect(lambda: self.edit_card(False))
         self.form.hide()
+        self.more = QToolButton()
+        self.more.setText(tr("More about it"))
+        self.more.setCheckable(True)
+        self.more.setArrowType(Qt.ArrowType.RightArrow)
+        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more.setAutoRaise(True)
+        self.more.setToolTip(tr("Training data, scaling, licence, attribution"))
+        self.more.toggled.connect(self._on_more)
         row, under = QHBoxLayout(), QHBoxLayout()
         row.addWidget(self.models, 1)
         row.addWidget(self.browse)
-        under.addWidget(self.edit)
+        under.addWidget(self.more)
         under.addStretch(1)
+        under.addWidget(self.edit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
@@ -109,7 +119,7 @@ class ModelPanel(QWidget):
     def _add(self, paths: list[Path], pattern: str) -> None:
         for path in paths:
             self.models.addItem(pattern.format(path.stem), str(path))
-            self.models.setItemData(self.models.count() - 1, str(path), 3)  # Qt::ToolTipRole
+            self.models.setItemData(self.models.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
 
     def _on_activated(self, _: int) -> None:
         path = str(self.models.currentData() or "")
@@ -131,14 +141,19 @@ class ModelPanel(QWidget):
         self._saved = path
         self.edit_card(False)
 
+    def _on_more(self, on: bool) -> None:
+        self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self._say()
+
     def _say(self) -> None:
         choice, info = self._choice, self._choice.info
         self.form.setEnabled(True)
         self.card.setVisible(info is not None)
-        self.edit.setVisible(info is not None)
+        for button in (self.edit, self.more):
+            button.setVisible(info is not None)
         if choice.model is None:
             text = tr("No model yet. Choose one, or drop an ONNX file here: it runs over any raster, piece by piece, and "
-                      "shows first what it would find in the part of the map you see.")
+                      "first shows what it would find in the part of the map you see.")
             self.edit_card(False)
         elif choice.failure and info is None:
             text = failed(choice.failure)
@@ -146,7 +161,7 @@ class ModelPanel(QWidget):
             text = escape(tr("Looking at {0}…").format(choice.model.name))
         else:
             text = self._sentence()
-            self.card.show_facts(facts(info.card, info.sources, info.channels))
+            self.card.show_facts(facts(info.card, info.sources, info.channels, self.more.isChecked()))
             if info.asked and self._asked_for != choice.model:
                 self._asked_for = choice.model  # once: a form that was closed stays closed
                 self.edit_card(True)
@@ -168,8 +183,8 @@ class ModelPanel(QWidget):
             lines.append("<small>" + escape(tr("Kept in {0}; it will not be asked again.").format(
                 Path(self._saved).name)) + "</small>")
         elif info.asked:
-            lines.append(failed(tr("The model does not say: {0}. Fill it in below; what is not known is assumed.").format(
-                ", ".join(asked_words(one) for one in info.asked))))
+            text = tr("The model does not say: {0}. Fill it in below; what is not known is assumed.")
+            lines.append(failed(text.format(", ".join(asked_words(one) for one in info.asked))))
         return "<br>".join(lines)
 
 
@@ -177,9 +192,8 @@ def asked_words(field: str) -> str:
     """A field of a card in words."""
     return {
         "model_type": tr("its type"), "heads": tr("the names of its classes"), "bands": tr("which bands it takes"),
-        "scale": tr("how values are scaled"), "resolution": tr("its resolution"), "det_type": tr("the kind of detector"),
-        "tile_size": tr("the size of its window"), "layout": tr("the order of its axes"),
-        "mean": tr("mean and spread"), "std": tr("mean and spread"),
+        "scale": tr("how values are scaled"), "resolution": tr("its resolution"),
+        "det_type": tr("the kind of detector"),
     }.get(field, field)
 
 

@@ -133,7 +133,8 @@ def plan(
     files = names_of(target, outputs) if target is not None else {}
     there = [path.name for path in files.values() if path.exists()]
     if there:
-        raise InputError(tr("{0} exists already; nothing is overwritten. Choose another name.").format(", ".join(there)))
+        names = ", ".join(there)
+        raise InputError(tr("{0} exists already; nothing is overwritten. Choose another name.").format(names))
     given: dict[str, Any] = common_parameters(choice)
     if where == VIEW:
         given["EXTENT"] = extent

@@ -1,4 +1,4 @@
-"""Run the model: on what is seen, on the areas, or on all of it, with the cost first; as a command, or on many rasters."""
+"""Run the model on what is seen, the areas, or all of it, with the cost first; as a command, or on many rasters."""
 
 from __future__ import annotations
 

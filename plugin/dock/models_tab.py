@@ -1,4 +1,4 @@
-"""The tab Models: a model, a raster, a preview of what is seen, a run over everything, and what becomes of its result."""
+"""The tab Models: a model, a raster, a preview of what is seen, a run over everything, and the use of its result."""
 
 from __future__ import annotations
 

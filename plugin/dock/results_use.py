@@ -142,8 +142,9 @@ class ResultsUse(QWidget):
         self.sure.setAccessibleName(tr("Least confidence"))
         self.sure.setToolTip(tr("The model's own confidence, 0 to 1; it is no probability of being right"))
         self.to_areas, self.to_labels = QPushButton(tr("Make areas of interest")), QPushButton(tr("Make labels"))
-        self.to_areas.setToolTip(tr("The regions of this class limit labels, maps and export; Undo is in the tab Label"))
-        self.to_labels.setToolTip(tr("The places train as other labels do, and never judge a map; Undo is in the tab Label"))
+        self.to_areas.setToolTip(tr("The regions of this class become areas of the tab Label; Undo is there"))
+        self.to_labels.setToolTip(tr("The places train as other labels do, and never judge a map; Undo is in the tab "
+                                     "Label"))
         self.to_areas.clicked.connect(lambda: self.make_areas())
         self.to_labels.clicked.connect(lambda: self.make_labels())
         self.how.currentIndexChanged.connect(self._refresh)

@@ -57,7 +57,8 @@ def segmentor(path: Path, card: Any, size: Any = None, layers: int = 0) -> None:
     nodes.append(helper.make_node("Conv", ["image", "w"], ["logits"]))
     if layers:
         weights["last"] = np.zeros((3, 48, 1, 1), np.float32)
-        nodes += [helper.make_node("Conv", [name, "last"], ["nothing"]), helper.make_node("Add", ["logits", "nothing"], ["sum"])]
+        nodes += [helper.make_node("Conv", [name, "last"], ["nothing"]),
+                  helper.make_node("Add", ["logits", "nothing"], ["sum"])]
     nodes.append(helper.make_node("Softmax", ["sum" if layers else "logits"], ["cover"], axis=1))
     write(path, nodes, [("cover", 3)], weights, card, size)
 
@@ -74,7 +75,8 @@ def main(folder: Path) -> None:
     factor = np.array([1, 1, 2, 2], np.float32)
     resize = helper.make_node("Resize", ["image", "", "s"], ["fine"], mode="nearest")
     write(folder / "finer.onnx", [resize], [("fine", 4)], {"s": factor},
-          {"model_type": "Superresolution", "bitscape_card": {"bands": CARD["bands"], "scale": 10000, "resolution": 10}}, finer=True)
+          {"model_type": "Superresolution", "bitscape_card": {
+              "bands": CARD["bands"], "scale": 10000, "resolution": 10}}, finer=True)
     (folder / "broken.onnx").write_bytes(b"no model at all" * 40)
 
 

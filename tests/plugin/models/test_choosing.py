@@ -31,6 +31,8 @@ def test_the_card_says_what_it_finds_and_where_each_value_comes_from(window: Win
     for name, colour in (("bare&nbsp;ground", "#c8a46e"), ("plants", "#2f8f3a"), ("water", "#2a6fbb")):
         assert name in finds and colour in finds
     assert card.text_of("From") == "B02, B03, B04, B08"
+    assert card.text_of("Scaling") == "" == card.text_of("Licence"), "what few look for is folded away"
+    window.tab.model.more.setChecked(True)
     assert card.text_of("Scaling") == "values divided by 10,000"
     assert card.text_of("Resolution") == "10 m a pixel; windows of 128 pixels"
     assert "0.873" in card.text_of("Measured") and "nothing that was measured" in card.text_of("Measured")
@@ -48,6 +50,8 @@ def test_bands_are_proposed_by_name_with_the_reason_and_can_be_changed(window: W
     assert window.choice.mapping == [1, 2, 3, 4] and window.choice.bands is None
     assert [box.currentText() for box in table.boxes] == ["1: B02", "2: B03", "3: B04", "4: B08"]
     assert "its name is 'B02'" in table._rows[0][2].text()
+    assert table.summary.text() == "Bands 1, 2, 3, 4, found by what they are" and not table.summary.isChecked()
+    table.summary.click()
     box = table.boxes[3]
     box.setCurrentIndex(box.findData(1))
     box.activated.emit(box.currentIndex())

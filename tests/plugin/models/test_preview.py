@@ -70,7 +70,8 @@ def test_a_second_preview_takes_the_place_of_the_first_and_keeps_its_opacity(win
     assert eventually(lambda: window.tab.preview.layer.layer.source() != source)
     second = window.tab.preview.layer.layer
     assert second.id() == first.id() and second.renderer().opacity() == 0.3
-    assert len([one for one in window.project.mapLayers().values() if one.customProperty("bitscape/role") == PREVIEW]) == 1
+    roles = [one.customProperty("bitscape/role") for one in window.project.mapLayers().values()]
+    assert roles.count(PREVIEW) == 1
 
 
 def test_a_stale_preview_never_takes_the_place_of_a_newer_one(window: Window) -> None:

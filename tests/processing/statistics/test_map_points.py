@@ -70,7 +70,7 @@ def test_points_are_of_the_class_away_from_others_and_sure(blobs: Any, block: in
 
 
 def test_the_same_seed_gives_the_same_points_and_every_pixel_has_its_chance(blobs: Any) -> None:
-    path, classes, *_ = blobs
+    path = blobs[0]
     assert run(map=path, value=1, count=20, seed=1) == run(map=path, value=1, count=20, seed=1)
     assert run(map=path, value=1, count=20, seed=1) != run(map=path, value=1, count=20, seed=2)
     rows = np.array([row for seed in range(40) for row, _ in pixels(run(map=path, value=1, count=50, seed=seed))])
@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_points_and_every_pixel_has_its_chance(blob
 
 def test_points_keep_their_distance_and_stay_in_the_area(blobs: Any) -> None:
     path = blobs[0]
-    box = f"POLYGON(({WEST} {NORTH - 1500}, {WEST + 1300} {NORTH - 1500}, {WEST + 1300} {NORTH}, {WEST} {NORTH}, {WEST} {NORTH - 1500}))"
+    box = shapely.box(WEST, NORTH - 1500, WEST + 1300, NORTH).wkt
     found = run(map=path, value=2, count=200, min_distance=120, aoi=box)
     places = np.array([(one["x"], one["y"]) for one in found["points"]])
     assert 20 < len(places) < 200, "there is no room for more"
@@ -103,8 +103,10 @@ def test_a_class_too_thin_for_a_margin_is_found_without(tmp_path: Path) -> None:
 def test_one_point_lies_inside_each_of_the_largest_regions(tmp_path: Path) -> None:
     classes = np.full((80, 80), 2, np.uint8)
     path = write(tmp_path / "map.tif", classes)
-    ring = shapely.Point(WEST + 300, NORTH - 300).buffer(100).difference(shapely.Point(WEST + 300, NORTH - 300).buffer(90))
-    shapes = [shapely.box(WEST, NORTH - 50, WEST + 50, NORTH), ring, shapely.box(WEST + 500, NORTH - 700, WEST + 700, NORTH - 500)]
+    middle = shapely.Point(WEST + 300, NORTH - 300)
+    ring = middle.buffer(100).difference(middle.buffer(90))
+    shapes = [shapely.box(WEST, NORTH - 50, WEST + 50, NORTH), ring,
+              shapely.box(WEST + 500, NORTH - 700, WEST + 700, NORTH - 500)]
     regions = tmp_path / "regions.gpkg"
     pyogrio.raw.write(regions, shapely.to_wkb(np.array(shapes)), [], [], geometry_type="Polygon", crs="EPSG:32633")
     found = run(map=path, value=2, how="regions", polygons=regions, count=2)
@@ -114,7 +116,7 @@ def test_one_point_lies_inside_each_of_the_largest_regions(tmp_path: Path) -> No
 
 
 def test_what_cannot_be_has_words(blobs: Any, tmp_path: Path) -> None:
-    path, classes, sure_path, _ = blobs
+    path, classes = blobs[:2]
     with pytest.raises(InputError, match="no pixel of 7"):
         run(map=path, value=7)
     with pytest.raises(InputError, match="Nowhere is the model so sure of water"):
