@@ -148,10 +148,9 @@ def _windows(plan: Plan) -> int:
     for row in plan.window_rows:
         top = int(plan.rows.starts[row]) * grid.down.factor
         bottom = min(int(plan.rows.starts[row]) + plan.rows.tile, grid.height) * grid.down.factor
-        corners = np.stack([np.stack(t @ corner, axis=-1) for corner in (
-            (left, np.full_like(left, top)), (right, np.full_like(left, top)), (right, np.full_like(left, bottom)),
-            (left, np.full_like(left, bottom)))], axis=1)
-        count += len(np.unique(tree.query(shapely.polygons(corners), "intersects")[0]))
+        corners = np.array([[(x0, top), (x1, top), (x1, bottom), (x0, bottom)] for x0, x1 in zip(left, right, strict=True)])
+        on_ground = corners @ np.array([[t.a, t.d], [t.b, t.e]]) + (t.c, t.f)
+        count += len(np.unique(tree.query(shapely.polygons(on_ground), "intersects")[0]))
     return count
 
 

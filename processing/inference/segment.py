@@ -18,13 +18,13 @@ from ..grids.grid import Grid
 from ..grids.writer import RasterWriter
 from ..operations import Result
 from ..outputs import explained, require_folder, whole_or_nothing
-from ..polygons.classpolygons import PolygonRequest, class_polygons
+from ..polygons.classpolygons import PolygonRequest, PolygonResult, class_polygons
 from ..polygons.scratch import Scratch
 from ..progress import Progress
 from ..provenance import provenance, tags
 from .drawing import HeadMaps, file_of, head_maps
 from .outputs import BlockWriter, ScratchTarget
-from .run import Finished, Seconds, in_words, run
+from .run import Finished, in_words, run
 from .setup import ModelRequest, Setup, set_up, tell
 from .smoothing import smoothed
 
@@ -99,7 +99,7 @@ class HeadResult(Result):
 
 class SegmentResult(Result):
     """``pixels`` were asked for, of which ``covered_pixels`` have data. ``seconds`` by stage (read, model, blend, write: in
-    threads side by side) and in total. ``resampled``: to the model's pixels and back."""
+    threads side by side; smooth, overviews, polygons: after them) and in total. ``resampled``: to the model's pixels and back."""
 
     model_name: str
     model_type: str
@@ -149,27 +149,34 @@ def segment_raster(request: SegmentRequest, progress: Progress) -> SegmentResult
     more = {**tags(record), "MODEL": setup.model.card.name or request.model.stem, "PROVIDER": setup.model.provider_used}
     planned = _planned(request, maps, progress)
     side = setup.model.card.small_segment if request.small_segment < 0 else request.small_segment
-    count, polygons = Count(), dict[int, Any]()
+    count, made, seconds = Count(), dict[int, PolygonResult](), dict[str, float]()
+
+    def finish(finished: Finished) -> None:
+        count.asked += finished.asked
+        count.known += int(np.count_nonzero(finished.wanted))
+        for one in maps:
+            one.draw(finished)
+
+    share = 0.85 if request.polygons else 0.95
     with whole_or_nothing(progress, *(path for _, _, path in planned)) as partials:
-        files = [File(*one, partial) for one, partial in zip(planned, partials, strict=True)]
-        with progress.stage(0, 0.9 if request.polygons else 0.97, "Reading"), _opened(
-                files, setup, more, side, progress, polygons, request, record) as seconds:
-
-            def finish(finished: Finished) -> None:
-                count.asked += finished.asked
-                count.known += int(np.count_nonzero(finished.wanted))
-                for one in maps:
-                    one.draw(finished)
-
-            found = run(setup.plan, setup.network, finish, progress, setup.model.provider_used)
-            if not count.asked:
-                raise InputError(f"The area of interest holds the centre of no pixel of {Path(request.input).name}. Draw "
-                                 "it larger.")
-            seconds.update(_spent(found))
+        files = _placed(planned, partials)
+        with Beside(files, progress) as beside, explained(files[0].path):
+            with _opened(beside.rasters, setup.grid, more, side, share, seconds, progress):
+                with progress.stage(0, share, "Reading"):
+                    found = run(setup.plan, setup.network, finish, progress, setup.model.provider_used)
+                if not count.asked:
+                    raise InputError(f"The area of interest holds the centre of no pixel of {Path(request.input).name}. "
+                                     "Draw it larger.")
+                seconds.update(read=found.read, model=found.model, blend=found.blend, write=found.write)
+            with timed(seconds, "polygons"), progress.stage(0.95, 1, "Drawing polygons"):
+                for number, head in enumerate(beside.heads):
+                    if "polygons" in head:
+                        made[number] = _polygons(head, beside, request, record, progress)
+            beside.give()
     seconds["total"] = time.perf_counter() - began
     result = SegmentResult(
         model_name=setup.model.card.name or request.model.stem, model_type=setup.kind,
-        heads=[_head(one, files, polygons.get(number)) for number, one in enumerate(maps)], pixels=count.asked,
+        heads=[_head(one, files, made.get(number)) for number, one in enumerate(maps)], pixels=count.asked,
         covered_pixels=count.known, windows=found.windows, skipped=found.skipped,
         tile=setup.plan.rows.tile + 2 * setup.plan.margin, overlap=setup.plan.rows.overlap,
         resampled=not setup.plan.grid.same, provider_used=setup.model.provider_used, fallback=setup.model.fallback,
@@ -197,7 +204,7 @@ def _check(request: SegmentRequest) -> list[Path]:
 
 
 def _record(request: SegmentRequest, setup: Setup) -> dict[str, Any]:
-    inputs = [request.model, request.input, *(path for path in (request.card, request.aoi) if path is not None)]
+    inputs: list[str | Path] = [request.model, request.input, *(path for path in (request.card, request.aoi) if path is not None)]
     parameters = request.model_dump(mode="json")
     parameters["bands_used"] = list(setup.channels.bands)
     parameters["provider_used"] = setup.model.provider_used
@@ -229,78 +236,93 @@ def _planned(
     return planned
 
 
-@contextmanager
-def _opened(
-    files: Sequence[File], setup: Setup, more: dict[str, str], side: int, progress: Progress, polygons: dict[int, Any],
-    request: SegmentRequest, record: dict[str, Any],
-) -> Iterator[dict[str, float]]:
-    """Open what takes the pixels; after the block smooth classes, close rasters and make polygons of them."""
-    grid, seconds = setup.grid, dict[str, float]()
-    by_head: dict[int, list[File]] = {}
-    for one in files:
-        by_head.setdefault(id(one.maps), []).append(one)
-    with TemporaryFolder(files[0].path, any(one.output == "polygons" for one in files)) as folder:
-        raw: list[tuple[HeadMaps, Scratch, BlockWriter]] = []
-        with ExitStack() as stack:
-            for number, group in enumerate(by_head.values()):
-                _open_head(group, number, folder, grid, more, side, stack, raw, progress)
-            yield seconds
-            began = time.perf_counter()
-            for maps, scratch, writer in raw:
-                _smooth(maps, scratch, writer, side, grid, progress)
-            progress.report(0.97, "Writing overviews")
-        seconds["finish"] = time.perf_counter() - began
-        began = time.perf_counter()
-        for number, group in enumerate(by_head.values()):
-            wanted = {one.output: one for one in group}
-            if "polygons" in wanted:
-                classes = wanted["classes"].partial if "classes" in wanted else folder.of(number)
-                with explained(wanted["polygons"].path):
-                    polygons[number] = _polygons(wanted, classes, request, record, progress)
-        seconds["polygons"] = time.perf_counter() - began
+def _placed(planned: Sequence[tuple[HeadMaps, str, Path]], partials: Sequence[Path]) -> list[File]:
+    return [File(*one, partial) for one, partial in zip(planned, partials, strict=True)]
 
 
-class TemporaryFolder:
-    """A folder beside a result for class maps that only polygons are made of; none where it is not needed."""
+class Beside:
+    """The rasters of a run and where they are written. Class maps that polygons are made of lie in a folder beside the
+    results meanwhile, under the name that they will have, or that of the polygons where nobody asked for them."""
 
-    def __init__(self, beside: Path, needed: bool) -> None:
-        self._beside, self._needed = beside, needed
+    def __init__(self, files: Sequence[File], progress: Progress) -> None:
+        self._files, self._progress = files, progress
         self._folder: TemporaryDirectory[str] | None = None
+        self._given: list[tuple[Path, Path]] = []
+        self.heads: list[dict[str, File]] = []
+        """The files of each head by output."""
+        self.rasters: list[tuple[HeadMaps, str, Path]] = []
+        """Head, output and place of each raster."""
 
-    def __enter__(self) -> TemporaryFolder:
-        if self._needed:
-            self._folder = TemporaryDirectory(dir=self._beside.absolute().parent, prefix=".bitscape-")
+    def __enter__(self) -> Beside:
+        grouped: dict[int, dict[str, File]] = {}
+        for one in self._files:
+            grouped.setdefault(id(one.maps), {})[one.output] = one
+        self.heads = list(grouped.values())
+        for head in self.heads:
+            for output, one in head.items():
+                if output != "polygons" and not (output == "classes" and "polygons" in head):
+                    self.rasters.append((one.maps, output, one.partial))
+            if "polygons" in head:
+                self._add_classes(head)
         return self
 
-    def of(self, number: int) -> Path:
-        """The class map of a head."""
+    def classes(self, head: dict[str, File]) -> Path:
+        """Where the class map of a head is that polygons are made of."""
         assert self._folder is not None
-        return Path(self._folder.name) / f"classes_{number}.tif"
+        named = head.get("classes", head["polygons"])
+        return Path(self._folder.name) / f"{named.path.stem}.tif"
+
+    def give(self) -> None:
+        """Put the class maps that were asked for in their places."""
+        for place, partial in self._given:
+            place.replace(partial)
+
+    def _add_classes(self, head: dict[str, File]) -> None:
+        if self._folder is None:
+            folder = head.get("classes", head["polygons"]).path.absolute().parent
+            self._folder = TemporaryDirectory(dir=folder, prefix=".bitscape-")
+        place = self.classes(head)
+        self._progress.writing(str(place))
+        self.rasters.append((head["polygons"].maps, "classes", place))
+        if "classes" in head:
+            self._given.append((place, head["classes"].partial))
 
     def __exit__(self, *_: object) -> None:
         if self._folder is not None:
             self._folder.cleanup()
 
 
-def _open_head(
-    group: Sequence[File], number: int, folder: TemporaryFolder, grid: Grid, more: dict[str, str], side: int,
-    stack: ExitStack, raw: list[tuple[HeadMaps, Scratch, BlockWriter]], progress: Progress,
-) -> None:
-    """Open the files of one head as targets of what is drawn."""
-    maps = group[0].maps
-    places = {one.output: one.partial for one in group}
-    if "polygons" in places and "classes" not in places:
-        places["classes"] = folder.of(number)
-    for output, place in places.items():
-        if output == "polygons":
-            continue
-        writer = BlockWriter(stack.enter_context(RasterWriter(place, grid, maps.layout(output, more), progress)))
-        if output == "classes" and side > 1:
-            scratch = stack.enter_context(Scratch(group[0].path, grid.height, grid.width, np.uint8))
-            maps.targets[output] = ScratchTarget(scratch.array)
-            raw.append((maps, scratch, writer))
-        else:
+@contextmanager
+def _opened(
+    rasters: Sequence[tuple[HeadMaps, str, Path]], grid: Grid, more: dict[str, str], side: int, share: float,
+    seconds: dict[str, float], progress: Progress,
+) -> Iterator[None]:
+    """Open what takes the pixels; after the block smooth classes and close the rasters: that builds overviews."""
+    raw: list[tuple[HeadMaps, Scratch, BlockWriter]] = []
+    with ExitStack() as stack:
+        for maps, output, place in rasters:
+            writer = BlockWriter(stack.enter_context(RasterWriter(place, grid, maps.layout(output, more), progress)))
             maps.targets[output] = writer
+            if output == "classes" and side > 1:
+                scratch = stack.enter_context(Scratch(rasters[0][2], grid.height, grid.width, np.uint8))
+                maps.targets[output] = ScratchTarget(scratch.array)
+                raw.append((maps, scratch, writer))
+        yield
+        with timed(seconds, "smooth"):
+            for maps, scratch, writer in raw:
+                with progress.stage(share, share + 0.05, "Removing small segments"):
+                    _smooth(maps, scratch, writer, side, grid, progress)
+        began = time.perf_counter()
+        stack.enter_context(progress.stage(share + 0.02, 0.95 if share < 0.9 else 1, "Building overviews"))
+    seconds["overviews"] = time.perf_counter() - began
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long a stage takes."""
+    began = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - began
 
 
 def _smooth(
@@ -309,7 +331,7 @@ def _smooth(
     """Write classes without small segments, and count them anew."""
     maps.tally.clear()
     for top, classes in smoothed(scratch.array, side):
-        progress.report(0.97 + 0.02 * top / grid.height, "Removing small segments")
+        progress.report(top / grid.height)
         writer.put(classes[None], top, 0)
         maps.tally.add(classes, top, 0)
         scratch.release()
@@ -317,23 +339,18 @@ def _smooth(
 
 
 def _polygons(
-    wanted: dict[str, File], classes: Path, request: SegmentRequest, record: dict[str, Any], progress: Progress
-) -> Any:
+    head: dict[str, File], beside: Beside, request: SegmentRequest, record: dict[str, Any], progress: Progress
+) -> PolygonResult:
     """Polygons of the classes of one head, without its background."""
-    maps = wanted["polygons"].maps
+    maps = head["polygons"].maps
     shown = [str(one.value) for one in maps.classes if one.value != maps.background]
-    scores = wanted["scores"].partial if "scores" in wanted and maps.decision and not maps.decision.exclusive else None
-    with progress.stage(0.0, 1.0, "Drawing polygons"):
-        return class_polygons(
-            PolygonRequest(inputs=[classes], classes=shown, min_area=request.min_area, score=scores,
-                           output=wanted["polygons"].partial), progress, record)
+    scores = head["scores"].partial if "scores" in head else None
+    return class_polygons(
+        PolygonRequest(inputs=[beside.classes(head)], classes=shown, threshold=0.5, min_area=request.min_area, max_hole=0,
+                       tolerance=0, score=scores, output=head["polygons"].partial), progress, record)
 
 
-def _spent(found: Seconds) -> dict[str, float]:
-    return {"read": found.read, "model": found.model, "blend": found.blend, "write": found.write}
-
-
-def _head(maps: HeadMaps, files: Sequence[File], made: Any) -> HeadResult:
+def _head(maps: HeadMaps, files: Sequence[File], made: PolygonResult | None) -> HeadResult:
     paths = {one.output: one.path for one in files if one.maps is maps}
     tally = maps.tally
     return HeadResult(
@@ -371,6 +388,6 @@ def _say(result: SegmentResult, request: SegmentRequest, progress: Progress) -> 
     progress.info(f"{result.windows:,} windows on {result.provider_used} in {in_words(spent['total'])}"
                   + (f"; {result.skipped:,} held nothing that was asked for" if result.skipped else "")
                   + f". Reading {spent['read']:.1f} s, model {spent['model']:.1f} s, blending {spent['blend']:.1f} s, "
-                  f"writing {spent['write'] + spent['finish']:.1f} s, side by side.")
+                  f"writing {spent['write'] + spent['overviews']:.1f} s, side by side.")
     if result.fallback:
         progress.warn(result.fallback)

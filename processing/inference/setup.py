@@ -32,7 +32,7 @@ class ModelRequest(Request):
 
     ``card``: a sidecar that is not beside the model. ``bands``: the raster's bands (from 1) for what the card needs, in
     its order; None: as proposed from their names. ``provider``: "automatic" or one that describemodel lists.
-    ``overlap`` and ``tile`` in the model's pixels; −1 and 0: the card's. ``flips``: the mean of four mirrored windows.
+    ``overlap`` and ``tile`` in the model's pixels; −1 and 0: the card's. ``overlap_percent`` of a window, instead. ``flips``: the mean of four mirrored windows.
     ``aoi``: a file of polygons (``aoi_crs``: for one that names no CRS); ``extent``: west, south, east, north in
     ``extent_crs`` ("": the raster's own). ``threshold``: None: the card's.
     """
@@ -45,6 +45,7 @@ class ModelRequest(Request):
     threads: int = Field(0, ge=0, le=1024)
     tile: int = Field(0, ge=0, le=8192)
     overlap: int = Field(-1, ge=-1, le=8192)
+    overlap_percent: float | None = Field(None, ge=0, le=75)
     blend: Blend = "hann"
     flips: bool = False
     aoi: Path | None = None
@@ -148,5 +149,8 @@ def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:
     if core < 16:
         raise InputError(f"Windows of {tile} pixels are too small for {model.path.name}, which says nothing of the outer "
                          f"{margin} on each side. Make them larger.")
-    overlap = request.overlap if request.overlap >= 0 else model.card.overlap_pixels(tile)
-    return tile, placed_overlap(core, min(overlap, core // 2) if request.overlap < 0 else overlap)
+    if request.overlap >= 0 or request.overlap_percent is not None:
+        wanted = request.overlap if request.overlap_percent is None else round(core * request.overlap_percent / 100)
+    else:
+        wanted = min(model.card.overlap_pixels(tile), core // 2)
+    return tile, placed_overlap(core, wanted)

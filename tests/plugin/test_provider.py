@@ -61,6 +61,10 @@ PARAMETERS = {
     "compressembeddings": [
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],
+    "segmentraster": [
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "THRESHOLD", "SMALL_SEGMENTS", "MIN_AREA", "TILE", "OVERLAP",
+        "BLEND", "FLIPS", "PROVIDER", "THREADS", "OUTPUT", "SCORES", "CONFIDENCE", "POLYGONS",
+    ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 
