@@ -131,8 +131,8 @@ class CardForm(QWidget):
         self.scale = QComboBox()
         self.scale.setEditable(True)
         self.scale.addItems([text for _, text in SCALES])
-        self.scale.setToolTip(tr("Pixel values are divided by this: 255 for pictures of bytes, 10000 for reflectance as "
-                                 "Sentinel-2 has it, 1 for values as they are"))
+        self.scale.setToolTip(tr("Pixel values are divided by this: 255 for pictures of bytes, 10000 for reflectance "
+                                 "as Sentinel-2 has it, 1 for values as they are"))
         self.scale.setAccessibleName(tr("Divide values by"))
         self.offset = _number(-1e6, 1e6, 4, tr("Added after dividing"))
         self.resolution = _number(

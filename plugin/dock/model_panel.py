@@ -152,8 +152,8 @@ class ModelPanel(QWidget):
         for button in (self.edit, self.more):
             button.setVisible(info is not None)
         if choice.model is None:
-            text = tr("No model yet. Choose one, or drop an ONNX file here: it runs over any raster, piece by piece, and "
-                      "first shows what it would find in the part of the map you see.")
+            text = tr("No model yet. Choose one, or drop an ONNX file here: it runs over any raster, piece by piece, "
+                      "and first shows what it would find in the part of the map you see.")
             self.edit_card(False)
         elif choice.failure and info is None:
             text = failed(choice.failure)

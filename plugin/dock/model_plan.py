@@ -41,18 +41,21 @@ ESTIMATES = {"segmentraster": "estimatesegment"}
 """Algorithm → the operation that says what it will cost, where there is one."""
 SHOWN_AT_ONCE = {"CONFIDENCE"}
 """Optional outputs that are wanted unless one says no."""
-SUFFIXES = {"OUTPUT": "", "REPORT": "_report"}
+FIRST = "OUTPUT"
+SUFFIXES = {FIRST: "", "REPORT": "_report"}
 WHOLE, VIEW, AREAS = "whole", "view", "areas"
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file that an algorithm can write: its parameter, what it is called, the ending of its name."""
+    """A file that an algorithm can write: its parameter, what it is called, the ending of its name, and whether it is
+    written unless one says no."""
 
     name: str
     title: str
     ending: str
     optional: bool
+    usual: bool
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,14 @@ def estimate_of(model_type: str) -> Optional[str]:
 
 
 def outputs_of(algorithm: QgsProcessingAlgorithm) -> list[Output]:
-    """What it can write, what it always writes first."""
+    """What it can write, the main result first."""
     found = []
     for one in algorithm.destinationParameterDefinitions():
         ending = str(one.defaultFileExtension())
         optional = bool(one.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
-        found.append(Output(one.name(), one.description(), f".{ending}", optional))
-    return sorted(found, key=lambda output: output.optional)
+        usual = not optional or one.createByDefault() or one.name() in SHOWN_AT_ONCE
+        found.append(Output(one.name(), one.description(), f".{ending}", optional, usual))
+    return sorted(found, key=lambda output: output.name != FIRST)
 
 
 def names_of(target: Path, outputs: list[Output]) -> dict[str, Path]:
@@ -130,6 +134,8 @@ def plan(
     if algorithm is None:
         raise InputError(tr("The Toolbox has no algorithm for models of this type."))
     outputs = [one for one in outputs_of(algorithm) if not one.optional or one.name in wanted]
+    if not outputs:
+        raise InputError(tr("Choose at least one result."))
     files = names_of(target, outputs) if target is not None else {}
     there = [path.name for path in files.values() if path.exists()]
     if there:
@@ -152,7 +158,9 @@ def common_parameters(choice: ModelChoice) -> dict[str, Any]:
     if choice.bands is not None:
         given["BANDS"] = ",".join(str(band) for band in choice.bands)
     if choice.provider_chosen:
-        given["PROVIDER"] = choice.provider_chosen
+        offered = choice.info.providers if choice.info is not None else ()
+        titles = {one.key: one.title for one in offered}
+        given["PROVIDER"] = titles.get(choice.provider_chosen, choice.provider_chosen)
     return given
 
 

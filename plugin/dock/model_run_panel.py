@@ -31,7 +31,7 @@ from .background import BackgroundRun, Step
 from .command import command
 from .map_plan import has_areas
 from .model_choice import WARNING, ModelChoice
-from .model_plan import AREAS, SHOWN_AT_ONCE, VIEW, WHOLE, ModelPlan, Output
+from .model_plan import AREAS, VIEW, WHOLE, ModelPlan, Output
 from .preview import Preview
 from .preview_panel import ran_on
 from .provider_choice import runs_on
@@ -41,8 +41,8 @@ from .text import wrapped
 from .toolbox import open_batch, open_dialog
 
 CHANNEL, URGENCY = "modelcost", 3
-RASTERS = ("SCORES", "CONFIDENCE")
-"""Optional outputs whose size the estimate knows."""
+ESTIMATED = {"OUTPUT": "classes", "SCORES": "scores", "CONFIDENCE": "confidence"}
+"""Outputs whose size the estimate knows, as it calls them."""
 SETTLING = 300
 """Milliseconds without a change before the cost is asked for."""
 
@@ -213,7 +213,7 @@ class ModelRunPanel(QWidget):
         self._boxes = {}
         for number, output in enumerate(one for one in self._outputs if one.optional):
             box = QCheckBox(output.title)
-            box.setChecked(before.get(output.name, output.name in SHOWN_AT_ONCE))
+            box.setChecked(before.get(output.name, output.usual))
             box.toggled.connect(self._refresh)
             self._kinds.addWidget(box, number // 2, number % 2)
             self._boxes[output.name] = box
@@ -294,9 +294,9 @@ class ModelRunPanel(QWidget):
             self._token = self._resident.submit(CHANNEL, operation, request, URGENCY)
 
     def _cost_request(self) -> dict[str, Any]:
-        wanted = [name for name, box in self._boxes.items() if box.isChecked() and name in RASTERS]
+        wanted = [name for name, box in self._boxes.items() if box.isChecked() and name in ESTIMATED]
         target = self._target()
-        more: dict[str, Any] = {"outputs": ["classes", *(name.lower() for name in wanted)],
+        more: dict[str, Any] = {"outputs": [ESTIMATED[name] for name in wanted],
                                 "output": str(target) if target is not None else None}
         info = self._choice.info
         assert info is not None and info.raster is not None

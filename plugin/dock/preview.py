@@ -192,16 +192,17 @@ class Preview(QObject):
         west, south, east, north = self.extent()
         info = self._choice.info
         assert info is not None and info.raster is not None
-        crs = info.raster.crs.authid()
-        text = f"{west!r},{east!r},{south!r},{north!r}"
-        return f"{text} [{crs}]" if crs else text
+        text, crs = f"{west!r},{east!r},{south!r},{north!r}", info.raster.crs
+        if not crs.isValid():
+            return text
+        return f"{text} [{crs.authid() or 'WKT:' + crs.toWkt()}]"
 
 
 def style(path: Path, head: Mapping[str, Any]) -> None:
     """The style beside a picture, from what the operation says of one output of the model."""
     if head["kind"] == "classes":
         faint = head["background"]
-        style_classes(path, [Entry(one["value"], one["name"], one["colour"], 60 if one["value"] == faint else 255)
+        style_classes(path, [Entry(one["value"], one["name"], one["colour"], 0 if one["value"] == faint else 255)
                              for one in head["shares"]])
     else:
         band = head["bands"][0]

@@ -96,5 +96,5 @@ class PreviewPanel(QWidget):
 
 def ran_on(found: Mapping[str, Any]) -> str:
     """Where it ran, from what an operation or algorithm reports."""
-    provider = str(found.get("provider_used") or found.get("PROVIDER") or "")
+    provider = str(found.get("provider_used") or found.get("PROVIDER_USED") or "")
     return tr("It ran on {0}.").format(provider) if provider else ""

@@ -18,8 +18,8 @@ PATHS = ("tiles", "sample", "map", "model", "raster")
 @dataclass(frozen=True)
 class ProjectEntry:
     """``tiles``, ``sample``, ``map``, ``model`` and ``raster``: paths, made relative by the project as layers' are;
-    there are tiles, or a sample, or a model, or several of these. ``labels`` and ``aoi``: ids of layers. ``bands``: numbers
-    that the user chose, separated by commas."""
+    there are tiles, or a sample, or a model, or several of these. ``labels`` and ``aoi``: ids of layers. ``bands``:
+    numbers that the user chose, separated by commas."""
 
     tiles: str = ""
     labels: str = ""

@@ -138,9 +138,9 @@ class ResultsUse(QWidget):
         self.sure = QDoubleSpinBox()
         self.sure.setRange(0, 1)
         self.sure.setSingleStep(0.05)
-        self.sure.setValue(0.9)
+        self.sure.setValue(0.8)
         self.sure.setAccessibleName(tr("Least confidence"))
-        self.sure.setToolTip(tr("The model's own confidence, 0 to 1; it is no probability of being right"))
+        self.sure.setToolTip(tr("Margin between the best class and the next, 0 to 1. A network can be sure and wrong."))
         self.to_areas, self.to_labels = QPushButton(tr("Make areas of interest")), QPushButton(tr("Make labels"))
         self.to_areas.setToolTip(tr("The regions of this class become areas of the tab Label; Undo is there"))
         self.to_labels.setToolTip(tr("The places train as other labels do, and never judge a map; Undo is in the tab "

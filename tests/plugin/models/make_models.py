@@ -26,7 +26,7 @@ CARD: dict[str, Any] = {
         {"measure": "agreement", "value": 0.873, "on": "nothing that was measured", "note": "An example of a figure."}],
     "limits": "Clouds are taken for bare ground.",
 }
-WEIGHTS = np.array([[0, 0, 0, 0], [0, 0, -30, 30], [0, 30, 0, -30]], np.float32)
+WEIGHTS = np.array([[0, 0, 0, 0], [0, 0, -60, 30], [0, 90, 0, -90]], np.float32)
 
 
 def write(path: Path, nodes: list[Any], outputs: list[Any], weights: dict[str, Any], card: Any, size: Any = None,
