@@ -184,6 +184,7 @@ class CardForm(QWidget):
         ):
             label = QLabel(text)
             label.setBuddy(widget)
+            widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             row = len(self._rows)
             grid.addWidget(label, row, 0)
             grid.addWidget(widget, row, 1)

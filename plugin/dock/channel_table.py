@@ -41,6 +41,7 @@ class ChannelTable(QWidget):
         self.summary = QToolButton()
         self.summary.setCheckable(True)
         self.summary.setAutoRaise(True)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.summary.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.summary.setToolTip(tr("Which band of the raster the model sees as what, and why"))
         self.summary.toggled.connect(self._on_unfolded)
@@ -108,7 +109,7 @@ class ChannelTable(QWidget):
             return tr("Bands {0}, chosen by you").format(numbers)
         sure = self._choice.info is not None and self._choice.info.raster is not None and (
             self._choice.info.raster.certain)
-        return tr("Bands {0}, found by what they are").format(numbers) if sure else tr(
+        return tr("Bands {0}, by their names").format(numbers) if sure else tr(
             "Bands {0}: please check").format(numbers)
 
     def _words(self) -> str:

@@ -42,6 +42,8 @@ ESTIMATES = {"segmentraster": "estimatesegment"}
 SHOWN_AT_ONCE = {"CONFIDENCE"}
 """Optional outputs that are wanted unless one says no."""
 FIRST = "OUTPUT"
+WRITTEN = {"Regressor": (FIRST,)}
+"""Types of models that do not write all that their algorithm can."""
 SUFFIXES = {FIRST: "", "REPORT": "_report"}
 WHOLE, VIEW, AREAS = "whole", "view", "areas"
 
@@ -87,15 +89,24 @@ def estimate_of(model_type: str) -> Optional[str]:
     return ESTIMATES.get(ALGORITHMS.get(model_type, ""))
 
 
-def outputs_of(algorithm: QgsProcessingAlgorithm) -> list[Output]:
-    """What it can write, the main result first."""
+def outputs_of(algorithm: QgsProcessingAlgorithm, model_type: str = "") -> list[Output]:
+    """What it can write, for models of a type, the main result first."""
     found = []
     for one in algorithm.destinationParameterDefinitions():
+        if one.name() not in WRITTEN.get(model_type, (one.name(),)):
+            continue
         ending = str(one.defaultFileExtension())
         optional = bool(one.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
         usual = not optional or one.createByDefault() or one.name() in SHOWN_AT_ONCE
         found.append(Output(one.name(), one.description(), f".{ending}", optional, usual))
     return sorted(found, key=lambda output: output.name != FIRST)
+
+
+def output_words(output: Output, model_type: str) -> str:
+    """An output in a word or two; what the algorithm calls it where it is none of ours."""
+    main = {"Segmentor": tr("Classes"), "Regressor": tr("Numbers")}.get(model_type, output.title)
+    return {FIRST: main, "SCORES": tr("Scores"), "CONFIDENCE": tr("Confidence"), "POLYGONS": tr("Polygons")}.get(
+        output.name, output.title)
 
 
 def names_of(target: Path, outputs: list[Output]) -> dict[str, Path]:
@@ -133,7 +144,8 @@ def plan(
     algorithm = algorithm_of(choice.info.model_type)
     if algorithm is None:
         raise InputError(tr("The Toolbox has no algorithm for models of this type."))
-    outputs = [one for one in outputs_of(algorithm) if not one.optional or one.name in wanted]
+    possible = outputs_of(algorithm, choice.info.model_type)
+    outputs = [one for one in possible if not one.optional or one.name in wanted]
     if not outputs:
         raise InputError(tr("Choose at least one result."))
     files = names_of(target, outputs) if target is not None else {}

@@ -18,6 +18,7 @@ from qgis.PyQt.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -43,6 +44,8 @@ from .toolbox import open_batch, open_dialog
 CHANNEL, URGENCY = "modelcost", 3
 ESTIMATED = {"OUTPUT": "classes", "SCORES": "scores", "CONFIDENCE": "confidence"}
 """Outputs whose size the estimate knows, as it calls them."""
+HIDDEN = ("SCORES", "CONFIDENCE")
+"""Results that are loaded but not switched on."""
 SETTLING = 300
 """Milliseconds without a change before the cost is asked for."""
 
@@ -61,6 +64,7 @@ class ModelRunPanel(QWidget):
         self._token = -1
         self._asked: Optional[dict[str, Any]] = None
         self._outputs: list[Output] = []
+        self._kind = ""
         self._boxes: dict[str, QCheckBox] = {}
         self._named = False
         self._settling = QTimer(self)
@@ -141,6 +145,7 @@ class ModelRunPanel(QWidget):
                            (WHOLE, tr("The whole raster"))):
             self.places.addItem(text, kind)
         self.choose_where(WHOLE)
+        self.places.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.places.setAccessibleName(tr("Run on"))
         self.places.currentIndexChanged.connect(self._refresh)
         self.target = QgsFileWidget()
@@ -197,9 +202,10 @@ class ModelRunPanel(QWidget):
         """Another model or raster: other outputs, another name."""
         info = self._choice.info
         algorithm = model_plan.algorithm_of(info.model_type) if info is not None else None
-        outputs = model_plan.outputs_of(algorithm) if algorithm is not None else []
-        if outputs != self._outputs:
-            self._outputs = outputs
+        kind = info.model_type if info is not None else ""
+        outputs = model_plan.outputs_of(algorithm, kind) if algorithm is not None else []
+        if (outputs, kind) != (self._outputs, self._kind):
+            self._outputs, self._kind = outputs, kind
             self._show_outputs()
         if not self._named and self.run is None:
             self._propose()
@@ -212,7 +218,8 @@ class ModelRunPanel(QWidget):
             box.deleteLater()
         self._boxes = {}
         for number, output in enumerate(one for one in self._outputs if one.optional):
-            box = QCheckBox(output.title)
+            box = QCheckBox(model_plan.output_words(output, self._kind))
+            box.setToolTip(output.title)
             box.setChecked(before.get(output.name, output.usual))
             box.toggled.connect(self._refresh)
             self._kinds.addWidget(box, number // 2, number % 2)
@@ -356,7 +363,14 @@ class ModelRunPanel(QWidget):
                 escape(results_group(self._session.project).name())))
         self.status.end(" ".join(line for line in lines if line))
         if not closed:
+            self._fold_away([str(results[name]) for name in HIDDEN if results.get(name)])
             self.made.emit({name: str(value) for name, value in results.items()})
+
+    def _fold_away(self, paths: list[str]) -> None:
+        """Switch off what would lie over the main result."""
+        for node in results_group(self._session.project).findLayers():
+            if node.layer() is not None and node.layer().source().split("|")[0] in paths:
+                node.setItemVisibilityChecked(False)
 
     def _open(self, batch: bool) -> None:
         """The Toolbox's forms, beside the window one works in."""

@@ -77,7 +77,7 @@ def map_points(request: PointsRequest, progress: Progress) -> PointsResult:
     classes = ClassMap.open(request.map)
     area = area_from_wkt(request.aoi) if request.aoi else None
     name = classes.name(request.value)
-    spacing = Spacing(request.min_distance)
+    spacing, surest = Spacing(request.min_distance), -1.0
     if request.how == "regions":
         found, candidates = _in_regions(request, classes, area, spacing)
         margin = 0
@@ -88,9 +88,10 @@ def map_points(request: PointsRequest, progress: Progress) -> PointsResult:
         if drawn.candidates == 0 and margin > 0:
             margin = 0
             drawn = _draw(request, classes, sure, area, margin, progress)
+        surest = drawn.surest
         found, candidates = drawn.spaced(classes.grid, spacing, request.count), drawn.candidates
     if not found:
-        raise InputError(_none_found(request, name))
+        raise InputError(_none_found(request, name, surest))
     return PointsResult(points=found, candidates=candidates, margin=margin, class_name=name)
 
 
@@ -127,6 +128,8 @@ class Drawn:
     def __init__(self, most: int) -> None:
         self._most = most
         self.candidates = 0
+        self.surest = -1.0
+        """The highest confidence of a pixel of the class, also of those that were not sure enough."""
         self._kept = np.empty((0, 4))
 
     def offer(self, keys: NDArray[np.float64], places: NDArray[np.float64]) -> None:
@@ -165,6 +168,7 @@ def _draw(
         confidence = np.full(wanted.shape, -1, np.float32)
         if sure is not None and wanted.any():
             confidence = sure.read(window)
+            drawn.surest = max(drawn.surest, float(confidence[wanted].max()))
             wanted &= confidence >= request.threshold
         rows, columns = np.nonzero(wanted)
         keys = np.random.default_rng((request.seed, int(window.row_off), int(window.col_off))).random(len(rows))
@@ -228,11 +232,11 @@ def _in_regions(
     return found[: request.count], len(x)
 
 
-def _none_found(request: PointsRequest, name: str) -> str:
+def _none_found(request: PointsRequest, name: str, surest: float) -> str:
     where = " in the area" if request.aoi else ""
     if request.how == "regions":
         return f"The map has no region of {name}{where}."
-    if request.confidence is not None:
-        return (f"Nowhere{where} is the model so sure of {name} (confidence {request.threshold:g}). Choose a lower "
-                "confidence, or another class.")
+    if surest >= 0:
+        return (f"Nowhere{where} is the model so sure of {name} (confidence {request.threshold:g}); the surest pixel has "
+                f"{surest:.2f}. Choose a lower confidence, or another class.")
     return f"The map has no pixel of {name}{where}."

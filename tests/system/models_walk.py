@@ -114,6 +114,7 @@ def preview(tab: Any, layer: Any) -> None:
     picture("follow")
     tab.previews.clear.click()
     REPORT["removed"] = tab.preview.layer.layer is None
+    picture("cleared")
     iface.mapCanvas().setExtent(layer.extent())
     drawn()
 
@@ -154,6 +155,7 @@ def use(board: Any, tab: Any) -> None:
     panel.to_areas.click()
     until(lambda: panel.run is None, 60)
     REPORT["areas"] = panel.status.words.text()
+    panel.sure.setValue(0.3)
     panel.to_labels.click()
     until(lambda: panel.run is None, 60)
     REPORT["labels"] = panel.status.words.text()

@@ -21,7 +21,7 @@ def walk(qgis: Qgis, tmp_path_factory: pytest.TempPathFactory, request: Any) -> 
     """What the robot saw, with ``raster``."""
     folder = tmp_path_factory.mktemp("walk")
     data = qgis.succeed("createsampledata", SIZE=512, SEED=3, YEARS="2020,2024", OUTPUT=folder / "data")
-    raster = Path(data["IMAGERY"][-1])
+    raster = Path(data["SENTINEL2"][-1])
     models = make_models(Path(BACKEND_PYTHON), folder / "models")
     desktop = Desktop(
         qgis.environment, folder, "models_walk.py", SIZES[request.param], raster=raster, models=models,
@@ -81,6 +81,6 @@ def test_using_it_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFix
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
-    for name in ("nothing", "form", "form_below", "card", "card_whole", "preview", "follow", "cost", "running", "done",
-                 "used", "label", "dark", "dark_form", "dark_run"):
+    for name in ("nothing", "form", "form_below", "card", "card_whole", "preview", "follow", "cleared", "cost",
+                 "running", "done", "used", "label", "dark", "dark_form", "dark_run"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name

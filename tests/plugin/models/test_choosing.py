@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from bitscape.plugin.dock import model_files
+from bitscape.plugin.dock.folding import WIDTH
 from bitscape.plugin.dock.model_files import dropped_models, dropped_rasters
 from bitscape.tests.plugin.models.scene import Window, write_picture
 from bitscape.tests.plugin.waiting import eventually
@@ -50,7 +51,7 @@ def test_bands_are_proposed_by_name_with_the_reason_and_can_be_changed(window: W
     assert window.choice.mapping == [1, 2, 3, 4] and window.choice.bands is None
     assert [box.currentText() for box in table.boxes] == ["1: B02", "2: B03", "3: B04", "4: B08"]
     assert "its name is 'B02'" in table._rows[0][2].text()
-    assert table.summary.text() == "Bands 1, 2, 3, 4, found by what they are" and not table.summary.isChecked()
+    assert table.summary.text() == "Bands 1, 2, 3, 4, by their names" and not table.summary.isChecked()
     table.summary.click()
     box = table.boxes[3]
     box.setCurrentIndex(box.findData(1))
@@ -59,6 +60,19 @@ def test_bands_are_proposed_by_name_with_the_reason_and_can_be_changed(window: W
     assert table.again.isVisibleTo(window.tab)
     table.again.click()
     assert window.choice.bands is None and table.boxes[3].currentText() == "4: B08"
+
+
+def test_the_tab_is_never_wider_than_the_dock(window: Window) -> None:
+    widths = {"nothing": window.tab.minimumSizeHint().width()}
+    for name in ("cover", "bare", "height"):
+        window.take(name)
+        for button in (window.tab.channels.summary, window.tab.model.more):
+            button.setChecked(True)
+        widths[name] = window.tab.minimumSizeHint().width()
+    parts = {type(part).__name__: part.minimumSizeHint().width() for part in (
+        window.tab.model, window.tab.model.form, window.tab.channels, window.tab.providers, window.tab.previews,
+        window.tab.run, window.tab.use)}
+    assert max(widths.values()) <= WIDTH - 14, (widths, parts)
 
 
 def test_a_raster_that_does_not_fit_is_refused_with_what_was_expected_and_found(window: Window) -> None:

@@ -57,6 +57,7 @@ def test_a_run_makes_files_beside_the_raster_and_styled_layers_in_a_group(ready:
     group = ready.project.layerTreeRoot().findGroup("Model results")
     names = [node.name() for node in group.findLayers()]
     assert names == ["Polygons: Land cover of tests", "Confidence: Land cover of tests", "Classes: Land cover of tests"]
+    assert [node.itemVisibilityChecked() for node in group.findLayers()] == [True, False, True], "nothing covers it"
     layer = group.findLayers()[2].layer()
     assert {entry.value: entry.color.name() for entry in layer.renderer().classes()}[2] == "#2a6fbb"
     assert panel.target.filePath().endswith("picture_cover_classes_2.tif"), "the next one has a name of its own"

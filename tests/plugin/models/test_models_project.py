@@ -43,7 +43,8 @@ def test_a_model_or_raster_that_is_gone_has_words(window: Window) -> None:
 
 
 def test_a_provider_that_is_not_here_falls_back_and_says_so(window: Window) -> None:
-    window.tab.restore(ProjectEntry(model=str(window.models / "cover.onnx"), raster=str(window.raster), provider="cuda"))
+    model = str(window.models / "cover.onnx")
+    window.tab.restore(ProjectEntry(model=model, raster=str(window.raster), provider="cuda"))
     window.settle()
     assert eventually(lambda: window.words, 10), "the message bar"
     assert "CPU" in " ".join(window.words)

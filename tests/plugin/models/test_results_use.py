@@ -10,8 +10,8 @@ from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.environment import backend_python
 from bitscape.plugin.dock.results_use import REGIONS, ResultsUse
 from bitscape.plugin.layers.aoi_layer import AoiLayer
-from bitscape.plugin.layers.label_layer import LabelLayer
 from bitscape.plugin.layers.class_table import ClassTable
+from bitscape.plugin.layers.label_layer import LabelLayer
 from bitscape.tests.plugin.models.scene import LAKE, NORTH, PIXEL, WEST, Window, truth
 from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal
