@@ -51,6 +51,26 @@ class ModelNetwork:
             raise ModelError(f"In the window at {place}: {error.message}", error.detail) from error
         return found / np.float32(len(self._mirrors)) if len(self._mirrors) > 1 else found
 
+    def reach(self, side: int) -> int | None:
+        """How many pixels the edge of a window of that side reaches into the result; None if too far to tell.
+
+        Two windows of noise, one moved against the other, have different edges and the same pixels: where they disagree,
+        an edge has a say. What is below 1e-5 of the largest score is none. For a fully convolutional network this is half
+        of its receptive field, or less where its rim hardly counts. The noise is always the same, and so is the answer.
+        """
+        shift = side // 4 // 32 * 32
+        if shift == 0:
+            return None
+        channels = self._model.inputs.channels
+        noise = np.random.default_rng(0).standard_normal((channels, side, side + shift)).astype(np.float32)
+        one = self._scores(np.ascontiguousarray(noise[:, :, :side]))[:, :, shift:]
+        other = self._scores(np.ascontiguousarray(noise[:, :, shift:]))[:, :, : one.shape[2]]
+        apart = np.abs(one - other).max(axis=(0, 1)) > 1e-5 * max(float(np.abs(one).max()), 1e-30)
+        half = len(apart) // 2
+        left, right = np.flatnonzero(apart[:half]), np.flatnonzero(apart[::-1][:half])
+        found = max(int(left[-1]) + 1 if len(left) else 0, int(right[-1]) + 1 if len(right) else 0)
+        return found if found < half - 1 else None
+
     def stop(self) -> None:
         """End a run that is under way."""
         self._model.stop()

@@ -21,7 +21,7 @@ from .raster_bands import RasterDescription
 from .resolution import metres, model_grid, spread
 from .run import Plan
 from .source import Source
-from .windows import Axis, Blend, placed_overlap
+from .windows import Axis, Blend, left_out, placed_overlap
 
 UNEVEN = 1.25
 """Pixels that differ more than by this between places of a raster are told of."""
@@ -58,12 +58,14 @@ class ModelRequest(Request):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run needs. ``licences`` and ``attributions`` are those of the model and the raster."""
+    """What a run needs. ``reach``: pixels that a window's edge reaches into what the model says (None: not known).
+    ``licences`` and ``attributions`` are those of the model and the raster."""
 
     model: Model
     network: ModelNetwork
     channels: ChannelMap
     plan: Plan
+    reach: int | None
     licences: list[str]
     attributions: list[str]
 
@@ -104,11 +106,16 @@ def set_up(request: ModelRequest, beside: Path, progress: Progress) -> Setup:
     core = tile - 2 * network.margin
     with open_raster(request.input) as dataset:
         tags = dict(dataset.tags())
+    progress.report(0, "Trying the model")
+    with model.stopping(progress):
+        reach = network.reach(tile) if request.blend == "hann" and overlap else None
+    ignored = left_out(overlap, reach)
     plan = Plan(
-        source, grid, Axis(grid.height, core, overlap), Axis(grid.width, core, overlap), request.blend, part, area,
+        source, grid, Axis(grid.height, core, overlap, ignored), Axis(grid.width, core, overlap, ignored), request.blend,
+        part, area,
         channels.apply, network.scores, network.margin, beside)
     return Setup(
-        model, network, channels, plan, [model.card.licence, tags.get("LICENSE", "")],
+        model, network, channels, plan, reach, [model.card.licence, tags.get("LICENSE", "")],
         [model.card.attribution, tags.get("ATTRIBUTION", "")])
 
 
@@ -134,8 +141,23 @@ def tell(setup: Setup, progress: Progress) -> None:
         if (uneven := spread(plan.source.grid)) > UNEVEN:
             progress.warn(f"Pixels of this raster differ in size by a factor of {uneven:.2g} from place to place; the size in "
                           "its middle is used. Warp it to a CRS that suits the place for better results.")
+    _tell_of_seams(setup, progress)
     progress.info(f"{setup.windows:,} windows of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in common "
                   f"({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
+
+
+def _tell_of_seams(setup: Setup, progress: Progress) -> None:
+    axis, reach = setup.plan.rows, setup.reach
+    if setup.plan.blend != "hann" or not axis.overlap or setup.windows < 2:
+        return
+    if reach is not None and reach <= axis.overlap // 2:
+        progress.info(f"The edge of a window reaches {reach} pixels into what the model says: these are left out, and there "
+                      "are no seams.")
+        return
+    far = "too far to be told" if reach is None else f"{reach} pixels"
+    progress.info(f"The edge of a window reaches {far} into what the model says, and windows have {axis.overlap} pixels in "
+                  "common: they are blended, and may still differ a little"
+                  + (f". With {2 * reach} in common there would be no trace of them." if reach is not None else "."))
 
 
 def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:

@@ -22,12 +22,14 @@ class Axis:
 
     They start at the grid's first pixel and follow each other by one step. The last one is moved inwards so that it
     ends where the grid does: a window sees the grid's edge only where the grid ends, as the whole of it in one window
-    would. Only a grid smaller than one window is padded.
+    would. Only a grid smaller than one window is padded. ``ignored``: pixels along an edge within the grid that do not
+    count (None: a quarter of the overlap).
     """
 
     length: int
     tile: int
     overlap: int
+    ignored: int | None = None
 
     @property
     def step(self) -> int:
@@ -46,14 +48,15 @@ class Axis:
     def weights(self, blend: Blend) -> NDArray[np.float32]:
         """How much each window counts at each of its pixels, (windows, tile): all weights at a pixel add up to 1.
 
-        At the ends of the grid windows count fully to their edge. Elsewhere, within the overlap: ``hann`` ignores the
-        outer quarter, where a network sees too little around a pixel, and rises over the inner half as sin² (half a
-        Hann window); ``crop`` takes the pixel from the window in which it lies deeper; ``average`` counts windows alike.
+        At the ends of the grid windows count fully to their edge. Elsewhere, within the overlap: ``hann`` leaves out
+        the pixels that are ``ignored``, where a network sees too little around them, and rises over the middle as sin²
+        (half a Hann window); ``crop`` takes the pixel from the window in which it lies deeper; ``average`` counts
+        windows alike.
         """
         starts = self.starts
         raw = np.ones((len(starts), self.tile))
         for number, start in enumerate(starts):
-            ramp = _ramp(self.tile, self.overlap, blend)
+            ramp = _ramp(self.tile, self.overlap, self.overlap // 4 if self.ignored is None else self.ignored, blend)
             if start > 0:
                 raw[number] *= ramp
             if start + self.tile < self.length:
@@ -71,7 +74,7 @@ class Axis:
         return range(first, int(np.searchsorted(self.starts, high, "left")))
 
 
-def _ramp(tile: int, overlap: int, blend: Blend) -> NDArray[np.float64]:
+def _ramp(tile: int, overlap: int, ignored: int, blend: Blend) -> NDArray[np.float64]:
     """The weight of a window by the distance from an edge beyond which the grid goes on, (tile,)."""
     ramp = np.ones(tile)
     if overlap <= 0 or blend == "average":
@@ -79,11 +82,18 @@ def _ramp(tile: int, overlap: int, blend: Blend) -> NDArray[np.float64]:
     if blend == "crop":
         ramp[: overlap // 2] = 0
         return ramp
-    ignored = overlap // 4
+    ignored = min(ignored, overlap // 2)
     width = overlap - 2 * ignored
     ramp[:ignored] = 0
     ramp[ignored : ignored + width] = np.sin(np.pi / 2 * (np.arange(width) + 0.5) / width) ** 2
     return ramp
+
+
+def left_out(overlap: int, reach: int | None) -> int:
+    """How many pixels along a window's edge are best left out: as far as the edge reaches into what the network says
+    (None: not known, or too far), so that nothing of it is left in the result; a quarter of the overlap at least."""
+    least = overlap // 4
+    return max(least, reach) if reach is not None and reach <= overlap // 2 else least
 
 
 def placed_overlap(tile: int, overlap: int) -> int:

@@ -39,7 +39,7 @@ from bitscape.tests.benchmarks.segment_scene import (  # noqa: E402
 from rasterio.enums import Resampling  # noqa: E402
 from rasterio.windows import Window  # noqa: E402
 
-SIZE, ROUNDS = 4096, 2
+SIZE, ROUNDS = 4096, 3
 
 
 def by_torch(network: Any, source: Path, target: Path) -> np.ndarray:
