@@ -72,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
     "mappoints": Operation("statistics.map_points", "map_points", "PointsRequest"),
     "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
+    "compareprecision": Operation("inference.precision", "compare_precision", "PrecisionRequest"),
     "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
     "segmentraster": Operation("inference.segment", "segment_raster", "SegmentRequest"),
     "estimatesegment": Operation("inference.estimate", "estimate_segment", "EstimateRequest"),

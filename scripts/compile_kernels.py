@@ -63,6 +63,7 @@ def main() -> None:
         for classes in (2, 3):
             run("warmlive", tiles=tiles, classes=classes)
     numbers()
+    channels()
 
 
 def numbers() -> None:
@@ -74,6 +75,18 @@ def numbers() -> None:
     out = np.empty(4, np.float32)
     predict_numbers(np.zeros((8, 4), np.int8), np.ones(8), 0.0, out)
     halve(out.reshape(1, 2, 2), 1, 1, float("nan"))
+
+
+def channels() -> None:
+    """The kernels that make a raster's pixels a model's channels, for each type of pixel."""
+    import numpy as np
+    from bitscape.processing.inference.channels import KERNEL_TYPES, linear, normalised_difference
+
+    one, valid, out = np.float32(1), np.ones((2, 2), np.bool_), np.empty((2, 2), np.float32)
+    for name in KERNEL_TYPES:
+        pixels = np.ones((2, 2), name)
+        linear(pixels, one, one, valid, out)
+        normalised_difference(pixels, pixels, one, one, valid, out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Which band of a raster is the one that a model calls by some name: by name, meaning, colour, wavelength, then order."""
+"""Which band of a raster is the one that a model calls by some name: by name, meaning, colour, wavelength, then "
+"order."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ def _by_order(needed: list[str], raster: RasterDescription, found: dict[str, Fou
         for name, key in zip(needed, keys, strict=True):
             found[name] = Found(order.index(str(key)) + 1, f"by order: the {count} bands of Sentinel-2 {level}", False)
         warnings.append(
-            f"The raster's bands have no names; its {count} bands are taken for Sentinel-2 {level} in its usual order. Check them."
+            f"The raster's bands have no names; its {count} bands are taken for Sentinel-2 {level} in its usual "
+            "order. Check them."
         )
         return
     colours = [band.colour for band in raster.bands]
@@ -150,7 +152,8 @@ def _unnamed(needed: list[str], raster: RasterDescription, warnings: list[str]) 
         return {}
     if raster.count > count:
         warnings.append(
-            f"The card does not name the bands; the first {count} of {raster.count} are taken in their order. Check them."
+            f"The card does not name the bands; the first {count} of {raster.count} are taken in their order. Check "
+            "them."
         )
     elif count > 1:
         warnings.append("The card does not name the bands; they are taken in their order.")

@@ -15,7 +15,7 @@ SENTINEL2 = {
 L2A_ORDER = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 L1C_ORDER = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 
-WAVELENGTHS = {name: wavelength for name, wavelength in SENTINEL2.values()}
+WAVELENGTHS = dict(SENTINEL2.values())
 HALF_WIDTHS = {"coastal": 0.02, "blue": 0.04, "green": 0.04, "red": 0.04, "rededge1": 0.012, "rededge2": 0.012,
                "rededge3": 0.015, "nir": 0.06, "nir08": 0.02, "watervapour": 0.02, "cirrus": 0.03, "swir1": 0.08,
                "swir2": 0.12}  # fmt: skip
@@ -58,8 +58,8 @@ def sentinel2(name: str) -> str | None:
 
 
 def meaning(name: str) -> str | None:
-    """The common name ("red", "nir", "swir1" …) that a band's name stands for; "B4" counts as Sentinel-2's. Words beside
-    it, such as "B02 (blue)" or "Red 665 nm", are looked at too. None where it cannot be told."""
+    """The common name ("red", "nir", "swir1" …) that a band's name stands for; "B4" counts as Sentinel-2's. Words
+    beside it, such as "B02 (blue)" or "Red 665 nm", are looked at too. None where it cannot be told."""
     whole = _BY_SPELLING.get(plain(_NOISE.sub(" ", name)))
     if whole:
         return whole

@@ -89,11 +89,13 @@ class AccuracyFigure(Frozen):
 class CardFields(Frozen):
     """What a card may say.
 
-    ``resolution`` is metres a pixel, None where the model says nothing (then it runs at the raster's own). ``tile_size``
+    ``resolution`` is metres a pixel, None where the model says nothing (then it runs at the raster's own).
+    ``tile_size``
     is pixels of the model, 0 where unknown; ``overlap`` pixels between windows, None for ``overlap_percent`` of the
     tile. ``bands`` are the names of the channels in order ("B02", "red" …), followed by the channels ``indices``; a
     channel is (pixel / ``scale`` + ``offset`` − ``mean``) / ``std``. ``mean`` and ``std`` have one number a band, one
-    a channel, one for all, or none at all (0 and 1). ``nodata`` is an input value that means nothing, besides the raster's own.
+    a channel, one for all, or none at all (0 and 1). ``nodata`` is an input value that means nothing, besides the
+    raster's own.
     ``layout`` settles the order of the input's axes where the shape leaves it open. ``small_segment`` is the size of
     a median filter in pixels (0: none). ``reg_output_scaling`` multiplies a regressor's numbers.
     """

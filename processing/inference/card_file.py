@@ -20,6 +20,9 @@ METADATA_KEY = "bitscape_card"
 FORM_KEY = "form_fields"
 """In a sidecar: the fields that a person filled in, rather than the model's maker."""
 
+MOST_TOLD = 20
+"""Wrong fields that are named."""
+
 UNCHECKED = "card"
 """Stands for the field where a problem concerns all of a card."""
 
@@ -57,7 +60,7 @@ def read_card(model: Path, metadata: Mapping[str, str], sidecar: Path | None = N
     notes: list[str] = []
     found = sidecar or _beside(model)
     if found is not None:
-        said, form = _read_sidecar(found)
+        said, form = sidecar_fields(found)
         said, wrong = _checked(said, found.name)
         changed = sorted(name for name in said if name in fields and fields[name] != said[name])
         if changed:
@@ -82,25 +85,8 @@ def save_sidecar(path: Path, said: Fields, form: set[str], progress: Progress) -
 
 
 def sidecar_fields(path: Path) -> tuple[Fields, set[str]]:
-    """What a sidecar says, as JSON values, and which of it a form gave. Raises ModelError that names what is wrong."""
-    said, form = _read_sidecar(path)
-    _complete(said, path.name)
-    return said, form
-
-
-def card_json(card: CardFields) -> str:
-    """The text for the metadata key ``bitscape_card``: every field that differs from the default."""
-    return card.model_dump_json(exclude_defaults=True)
-
-
-def _beside(model: Path) -> Path | None:
-    for path in (sidecar_path(model), model.with_name(f"{model.name}.card.json")):
-        if path.is_file():
-            return path
-    return None
-
-
-def _read_sidecar(path: Path) -> tuple[Fields, set[str]]:
+    """What a sidecar says, as unchecked JSON values, and which of it a form gave. Raises ModelError where it is no "
+    "card."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_CARD + 1)
@@ -118,6 +104,23 @@ def _read_sidecar(path: Path) -> tuple[Fields, set[str]]:
         raise ModelError(f"The card {path} should be a JSON object of fields; it is a {type(said).__name__}.")
     form = said.pop(FORM_KEY, [])
     return said, {name for name in form if isinstance(name, str)} if isinstance(form, list) else set()
+
+
+def check_fields(said: Fields) -> None:
+    """Raise ModelError that names each field of a card that is not right, its value and what would be."""
+    _complete(said, "The card")
+
+
+def card_json(card: CardFields) -> str:
+    """The text for the metadata key ``bitscape_card``: every field that differs from the default."""
+    return card.model_dump_json(exclude_defaults=True)
+
+
+def _beside(model: Path) -> Path | None:
+    for path in (sidecar_path(model), model.with_name(f"{model.name}.card.json")):
+        if path.is_file():
+            return path
+    return None
 
 
 def _own(text: str, where: str) -> tuple[Fields, list[Problem]]:
@@ -141,7 +144,7 @@ def _checked(said: Fields, where: str) -> tuple[Fields, list[Problem]]:
     except ValidationError as error:
         wrong = {str(problem["loc"][0]) if problem["loc"] else UNCHECKED for problem in error.errors()}
         rest = {name: value for name, value in said.items() if name not in wrong}
-        return rest, [(str(name), text) for name, text in _explained(error, where)]
+        return rest, _explained(error, where)
 
 
 def _complete(said: Fields, where: str) -> CardFields:
@@ -151,16 +154,20 @@ def _complete(said: Fields, where: str) -> CardFields:
         raise ModelError(" ".join(text for _, text in _explained(error, where)), str(error)[:2000]) from error
 
 
-def _explained(error: ValidationError, where: str) -> list[tuple[str, str]]:
-    found = []
-    for problem in error.errors(include_url=False)[:20]:
+def _explained(error: ValidationError, where: str) -> list[Problem]:
+    """The first thing that is wrong with each field."""
+    found: dict[str, str] = {}
+    for problem in error.errors(include_url=False):
+        field_name = str(problem["loc"][0]) if problem["loc"] else UNCHECKED
         path = ".".join(str(part) for part in problem["loc"]) or UNCHECKED
         if problem["type"] == "extra_forbidden":
-            text = f"{where}: {path!r} is no field of a card."
+            text = f"{where}: {path!r:.100} is no field of a card."
         else:
-            text = f"{where}: {path!r} is {problem['input']!r:.120}; {problem['msg'].removeprefix('Value error, ')}."
-        found.append((str(problem["loc"][0]) if problem["loc"] else UNCHECKED, text))
-    return found
+            text = (
+                f"{where}: {path!r:.100} is {problem['input']!r:.120}; {problem['msg'].removeprefix('Value error, ')}."
+            )
+        found.setdefault(field_name, text)
+    return list(found.items())[:MOST_TOLD]
 
 
 def _plain(value: Any) -> Any:

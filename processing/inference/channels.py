@@ -39,9 +39,9 @@ class Channel:
 class ChannelMap:
     """How pixels become channels.
 
-    ``raster_bands`` are the bands to read, in this order, for ``apply`` and ``valid``. ``needed`` names what each band is
-    for (card's bands, then those that only an index needs) and ``bands`` are the numbers proposed for them. ``problems``
-    say why the raster does not fit; ``warnings`` what to look at.
+    ``raster_bands`` are the bands to read, in this order, for ``apply`` and ``valid``. ``needed`` names what each
+    band is for (card's bands, then those that only an index needs) and ``bands`` are the numbers proposed for them.
+    ``problems`` say why the raster does not fit; ``warnings`` what to look at.
     """
 
     channels: tuple[Channel, ...]
@@ -65,8 +65,8 @@ class ChannelMap:
     def apply(
         self, pixels: NDArray[Any], valid: NDArray[np.bool_] | None = None, out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Pixels (raster_bands, h, w) of any type → float32 (channels, h, w): (pixel / scale + offset − mean) / std, indices
-        from pixel / scale + offset; 0 where ``valid`` (h, w) is False (None: all are valid)."""
+        """Pixels (raster_bands, h, w) of any type → float32 (channels, h, w): (pixel / scale + offset − mean) / std,
+        indices from pixel / scale + offset; 0 where ``valid`` (h, w) is False (None: all are valid)."""
         if pixels.ndim != 3 or len(pixels) != len(self.raster_bands):
             raise ValueError(f"pixels of shape {pixels.shape} for the bands {self.raster_bands}")
         source = np.ascontiguousarray(pixels, None if pixels.dtype.name in KERNEL_TYPES else np.float32)
@@ -88,7 +88,8 @@ class ChannelMap:
         return out
 
     def valid(self, pixels: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-        """Which of the pixels (raster_bands, h, w) mean something, (h, w): inside ``mask``, no band NaN or infinite, and no
+        """Which of the pixels (raster_bands, h, w) mean something, (h, w): inside ``mask``, no band NaN or infinite,
+        and no
         nodata. A nodata value at the end of an unsigned type's range, such as 0, occurs in valid pixels too: it counts
         where all bands have it; any other where one band does."""
         good = np.ones(pixels.shape[1:], np.bool_) if mask is None else mask.astype(np.bool_, copy=True)
@@ -164,7 +165,8 @@ def _lacking(missing: list[str], needed: list[str], raster: RasterDescription) -
     there = ", ".join(band.name or f"band {band.number}" for band in raster.bands[:15])
     more = " …" if raster.count > 15 else ""
     return (
-        f"The raster lacks {', '.join(missing)}: the model needs {len(needed)} bands ({', '.join(needed)}); the raster has "
+        f"The raster lacks {', '.join(missing)}: the model needs {len(needed)} bands ({', '.join(needed)}); the "
+        "raster has "
         f"{raster.count} ({there}{more}). Choose a raster with these bands, or say which band is which."
     )
 
@@ -192,27 +194,29 @@ def _whole(said: list[float], neutral: float, bands: int, indices: int) -> NDArr
 def _scale_warnings(card: Card, raster: RasterDescription, reading: tuple[int, ...]) -> list[str]:
     """Where the raster's values contradict the card's scale."""
     used = [band for band in raster.bands if band.number in reading]
-    stated = {(band.scale, band.offset) for band in used} - {(1.0, 0.0)}
-    for scale, offset in sorted(stated):
+    divided = f"the card divides by {card.scale:g}"
+    for scale, offset in sorted({(band.scale, band.offset) for band in used} - {(1.0, 0.0)}):
         if not math.isclose(scale * card.scale, 1, rel_tol=1e-6) or not math.isclose(offset, card.offset, abs_tol=1e-9):
-            return [f"The raster says that its values are number × {scale:g} + {offset:g}; the card divides by {card.scale:g} "
-                    f"and adds {card.offset:g}. Check the scale."]  # fmt: skip
+            said = f"The raster says that its values are number × {scale:g} + {offset:g}"
+            return [f"{said}; {divided} and adds {card.offset:g}. Check the scale."]
     ranges = [band.range for band in used if band.range is not None]
     if card.scale == 1 or not ranges:
         return []
     highest = max(high for _, high in ranges)
     scaled = highest / card.scale + card.offset
     if raster.dtype == "uint8" and card.scale > 255:
-        return [f"The card divides by {card.scale:g}, as for reflectance, but the raster has 8-bit values up to {highest:g}: "
-                "it may be a picture for display, from which reflectance cannot be had."]  # fmt: skip
+        return [
+            f"The raster has 8-bit values up to {highest:g} and {divided}, as for reflectance: it may be a picture for "
+            "display, from which reflectance cannot be had."
+        ]
     if scaled > REFLECTANCE_LIMIT:
         hint = " A scale of 10000 would fit." if 1000 <= highest <= 20_000 and card.scale != 10_000 else ""
-        return [
-            f"Divided by {card.scale:g}, the raster's values reach {scaled:.3g}; the model expects about 0 to 1.{hint}"
-        ]
+        return [f"Divided by {card.scale:g}, the raster's values reach {scaled:.3g}; the model expects 0 to 1.{hint}"]
     if 0 < highest <= REFLECTANCE_LIMIT and card.scale >= 100 and raster.dtype.startswith("float"):
-        return [f"The raster's values reach only {highest:.3g} and the card divides by {card.scale:g}: they may be scaled "
-                "already. A scale of 1 would fit."]  # fmt: skip
+        return [
+            f"The raster's values reach only {highest:.3g} and {divided}: they may be scaled already. "
+            "A scale of 1 would fit."
+        ]
     return []
 
 

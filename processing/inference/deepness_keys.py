@@ -1,7 +1,7 @@
 """The metadata keys of Deepness's model zoo, read as they are: JSON text per key; a missing key says nothing.
 
-Source: Deepness's documentation of model metadata. ``names`` (and ``task``) are also what Ultralytics' exporter writes, as
-a Python literal.
+Source: Deepness's documentation of model metadata. ``names`` (and ``task``) are also what Ultralytics' exporter
+writes, as a Python literal.
 """
 
 from __future__ import annotations

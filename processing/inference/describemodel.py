@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from ..progress import Progress
 from .card import AccuracyFigure, CardFields, ClassEntry, Source
 from .channels import ChannelMap, propose
 from .model import Model
+from .precision import unmeasured
 from .providers import devices, machine, providers
-from .raster_bands import RasterDescription
+from .raster_bands import RasterDescription, pixel_metres
 
 MOST_RASTERS = 500
 
@@ -153,7 +153,8 @@ class ModelDescription(Result):
 def describe_model(request: DescribeModelRequest, progress: Progress) -> ModelDescription:
     """Open the model, try it on small tiles, and look at the rasters.
 
-    Raises ModelError where the model itself cannot be used; what is wrong with its card or with a raster is in the result.
+    Raises ModelError where the model itself cannot be used; what is wrong with its card or with a raster is in the
+    result.
     """
     problems: list[str] = []
     progress.report(0.0, f"Opening {request.model.name}")
@@ -225,23 +226,16 @@ def _channels(found: ChannelMap) -> list[ChannelDescription]:
 
 
 def _size_warnings(model: Model, raster: RasterDescription) -> list[str]:
-    wanted, crs = model.card.resolution, raster.grid.crs
-    if wanted is None or crs is None:
+    wanted, pixel = model.card.resolution, pixel_metres(raster.grid)
+    if wanted is None:
         return []
-    pixel = max(raster.grid.pixel_size) * _metres(crs, raster)
     if not pixel or 0.8 <= pixel / wanted <= 1.25:
         return []
     finer = "coarser" if pixel > wanted else "finer"
     return [
-        f"The model was made for {wanted:g} m a pixel; the raster's pixels are {finer} ({pixel:.3g} m) and are resampled."
+        f"The model was made for {wanted:g} m a pixel; the raster's pixels are {finer} ({pixel:.3g} m) and are "
+        "resampled."
     ]
-
-
-def _metres(crs: Any, raster: RasterDescription) -> float:
-    if crs.is_geographic:
-        _, south, _, north = raster.grid.bounds
-        return 111_320 * math.cos(math.radians((south + north) / 2)) if abs(south + north) < 179 else 0.0
-    return float(crs.linear_units_factor[1])
 
 
 def _warnings(model: Model) -> list[str]:
@@ -255,6 +249,8 @@ def _warnings(model: Model) -> list[str]:
         found.append("The card does not name the classes.")
     if card.resolution is None:
         found.append("The card does not say for which pixel size the model was made; it runs at the raster's own.")
+    if cost := unmeasured(model):
+        found.append(cost)
     if not card.licence:
         found.append("The card names no licence: find out whether you may use and publish the model's maps.")
     if not card.accuracy:

@@ -1,5 +1,5 @@
-"""What a model's outputs mean: classes, a yes or no, numbers, a picture, boxes or a vector; told from shapes, the card and
-a trial run."""
+"""What a model's outputs mean: classes, a yes or no, numbers, a picture, boxes or a vector; told from shapes, the
+card and a trial run."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ class _Context:
 
     def refuse(self, kind: str, expected: str) -> ModelError:
         return ModelError(
-            f"{self.model} does not fit as a {kind}: expected {expected}; for a tile of {self.trials[0].size} pixels it "
+            f"{self.model} does not fit as a {kind}: expected {expected}; for a tile of {self.trials[0].size} pixels "
+            "it "
             f"gives {self.found}. Correct its card if it is of another type."
         )
 
@@ -203,7 +204,8 @@ def _segmentation_head(context: _Context, index: int, head: HeadCard) -> Head:
         given = [ClassEntry(id=0, name="background"), *given]
     if len(given) != channels + several:
         raise ModelError(
-            f"The card of {context.model} names {len(head.classes)} classes ({', '.join(c.name for c in head.classes[:8])}); "
+            f"The card of {context.model} names {len(head.classes)} classes "
+            f"({', '.join(c.name for c in head.classes[:8])}); "
             f"the output {context.outputs[index].name!r} has {channels} channels."
         )
     classes = _coloured(given)
@@ -221,7 +223,8 @@ def _binary_classes(context: _Context, head: HeadCard) -> list[ClassEntry]:
     if len(head.classes) == 2:
         return head.classes
     raise ModelError(
-        f"The card of {context.model} names {len(head.classes)} classes for an output of one channel; expected one, or the "
+        f"The card of {context.model} names {len(head.classes)} classes for an output of one channel; expected one, "
+        "or the "
         "background and one."
     )
 
@@ -314,7 +317,8 @@ def _detector(context: _Context) -> list[Head]:
     if count < 1 or (given and len(given) != count):
         classes = f"{len(given)} classes" if given else "at least one class"
         raise ModelError(
-            f"{context.model} does not fit as a Detector of the type {kind}: expected {others} numbers a box and {classes}; "
+            f"{context.model} does not fit as a Detector of the type {kind}: expected {others} numbers a box and "
+            f"{classes}; "
             f"found {numbers} ({context.found}). Correct det_type or the classes in its card."
         )
     classes_of = _coloured(given or [ClassEntry(id=number, name=f"class {number}") for number in range(count)])

@@ -1,9 +1,10 @@
-"""Model: an ONNX file that was looked at, loaded, tried on a small tile and understood, before any work is done with it."""
+"""Model: an ONNX file that was looked at, loaded, tried on a small tile and understood, before any work is done "
+"with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,20 @@ class Model:
     ) -> Model:
         """Open the model at ``path`` with its card (``card``: a sidecar elsewhere) on a provider.
 
-        Raises ModelError where it does not fit, with what was expected and found: nothing was computed yet but one or two
-        small tiles of noise. With a list ``problems``, what is wrong with the card alone is appended to it instead.
+        Raises ModelError where it does not fit, with what was expected and found: nothing was computed yet but one or
+        two small tiles of noise. With a list ``problems``, what is wrong with the card alone is appended to it instead.
         """
         path, progress = Path(path), progress or Progress()
         file = inspect(path)
         session = Session(path, provider, threads, progress)
-        reading = read_card(path, session.onnx.get_modelmeta().custom_metadata_map, card)
+        reading = read_card(path, session.metadata, card)
         wrong = list(reading.problems)
         found = reading.card
-        given = ModelInput.of(session.onnx.get_inputs(), found, path.name)
+        given = ModelInput.of(session.inputs, found, path.name)
         with session.stopping(progress):
             trials = _trials(session, given, found)
         notes = list(reading.notes)
-        outputs = session.onnx.get_outputs()
+        outputs = session.outputs
         try:
             understood = understand(found, given, outputs, trials, path.name)
         except ModelError as error:
@@ -146,8 +147,10 @@ class Model:
         first = ", ".join(str(int(axis[0])) for axis in np.nonzero(strange))
         half = " Half-precision models overflow easily: try one in float32." if self.inputs.dtype == "float16" else ""
         return ModelError(
-            f"{self.path.name} gave {int(strange.sum()):,} of {strange.size:,} values that are not numbers (NaN or infinity) "
-            f"in the output {head.output_name!r}, first at ({first}) of {result.shape}. Nothing was written: check the scale and "
+            f"{self.path.name} gave {int(strange.sum()):,} of {strange.size:,} values that are not numbers (NaN or "
+            "infinity) "
+            f"in the output {head.output_name!r}, first at ({first}) of {result.shape}. Nothing was written: check "
+            "the scale and "
             f"the standardisation in its card against the raster's values.{half}"
         )
 
@@ -158,10 +161,8 @@ def _trials(session: Session, given: ModelInput, card: Card) -> list[Trial]:
         return [_trial(session, given, given.size)]
     candidates = [*TRIALS, (card.tile_size,)] if card.tile_size else list(TRIALS)
     for sizes in candidates[:-1]:
-        try:
+        with suppress(ModelError):
             return [_trial(session, given, size) for size in sizes]
-        except ModelError:
-            continue
     return [_trial(session, given, size) for size in candidates[-1]]
 
 
@@ -198,7 +199,8 @@ def _resolved(card: Card, given: ModelInput, understood: Understood, model: str)
     named = len(card.bands) + len(card.indices)
     if card.bands and named != given.channels:
         problems.append(
-            f"The card names {len(card.bands)} bands and {len(card.indices)} indices; {model} takes {given.channels} channels."
+            f"The card names {len(card.bands)} bands and {len(card.indices)} indices; {model} takes {given.channels} "
+            "channels."
         )
     values: dict[str, Any] = {"model_type": understood.model_type, "tile_size": tile}
     for name, neutral in (("mean", 0.0), ("std", 1.0)):

@@ -44,7 +44,8 @@ class ModelInput:
             channels = len(card.bands) + len(card.indices)
             if not channels:
                 raise ModelError(
-                    f"{model} leaves open how many channels it takes ({found}), and its card names no bands. Fill in the bands."
+                    f"{model} leaves open how many channels it takes ({found}), and its card names no bands. Fill in "
+                    "the bands."
                 )
         if channels > MOST_CHANNELS:
             raise ModelError(f"{model} takes {channels} channels ({found}); at most {MOST_CHANNELS} are possible.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnxruntime
 
@@ -37,19 +37,37 @@ KNOWN = (
     Provider("directml", "DmlExecutionProvider", "DirectML", "any graphics card under Windows"),
     Provider("coreml", "CoreMLExecutionProvider", "CoreML", "Apple's graphics and neural cores"),
     Provider("openvino", "OpenVINOExecutionProvider", "OpenVINO (Intel)", "Intel processors and graphics"),
+    Provider(
+        "openvino-bf16",
+        "OpenVINOExecutionProvider",
+        "OpenVINO (Intel), bfloat16",
+        "Intel processors that have bfloat16: faster and less exact; measure what it costs",
+    ),
     Provider("qnn", "QNNExecutionProvider", "QNN (Qualcomm)", "Qualcomm's neural cores"),
     Provider("dnnl", "DnnlExecutionProvider", "oneDNN", "the processor, by Intel's library"),
     Provider("cpu", "CPUExecutionProvider", "CPU", "the processor"),
 )
 """In the order of preference."""
 
-NOT_AUTOMATIC = frozenset({"tensorrt", "qnn", "dnnl", "migraphx"})
-"""Taken only when asked for: slow to begin with, or for models made for them."""
+NOT_AUTOMATIC = frozenset({"tensorrt", "qnn", "dnnl", "migraphx", "openvino-bf16"})
+"""Taken only when asked for: slow to begin with, for models made for them, or less exact."""
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "cuda": {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
-    "openvino": {"device_type": "CPU"},
-}
+PRECISIONS = {"openvino-bf16": "bfloat16"}
+"""Providers that compute in another precision than the model's own."""
+
+PRECISE = frozenset({"float32", "float64", "float16", "none"})
+
+
+def options(provider: Provider, threads: int) -> dict[str, str]:
+    """onnxruntime's options for a provider. OpenVINO computes in float32 unless bfloat16 was asked for, whatever the
+    processor could do faster."""
+    if provider.key == "cuda":
+        return {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
+    if provider.name == "OpenVINOExecutionProvider":
+        hint = "bf16" if provider.key == "openvino-bf16" else "f32"
+        config = {"CPU": {"INFERENCE_PRECISION_HINT": hint}}
+        return {"device_type": "CPU", "num_of_threads": str(threads), "load_config": json.dumps(config)}
+    return {}
 
 
 def providers() -> list[Provider]:

@@ -23,6 +23,10 @@ LOOK = 256
 SMALL = 2048 * 2048
 """Pixels that are read as a whole to reduce them."""
 
+METRES_PER_DEGREE = 111_320
+THIRDS = (0.15, 0.5, 0.85)
+"""Where windows lie, of the raster's width and height."""
+
 WAVELENGTH_TAGS = ("CENTRAL_WAVELENGTH_UM", "center_wavelength", "central_wavelength", "wavelength", "cwl")
 NAME_TAGS = ("common_name", "BANDNAME", "band_name", "name", "long_name")
 
@@ -65,7 +69,8 @@ class RasterDescription:
         bands = tuple(
             RasterBand(
                 number, _name(raster, number), raster.colorinterp[number - 1].name, _wavelength(raster, number),
-                raster.nodatavals[number - 1], raster.scales[number - 1], raster.offsets[number - 1], ranges[number - 1],
+                raster.nodatavals[number - 1], raster.scales[number - 1], raster.offsets[number - 1], ranges[number -
+                1],
             )
             for number in range(1, raster.count + 1)
         )  # fmt: skip
@@ -76,6 +81,17 @@ class RasterDescription:
     def count(self) -> int:
         """Number of bands."""
         return len(self.bands)
+
+
+def pixel_metres(grid: Grid) -> float:
+    """The larger side of a pixel in the middle of the grid, about, in metres; 0 where that cannot be told."""
+    if grid.crs is None:
+        return 0.0
+    side = max(grid.pixel_size)
+    if not grid.crs.is_geographic:
+        return side * float(grid.crs.linear_units_factor[1])
+    _, south, _, north = grid.bounds
+    return side * METRES_PER_DEGREE * math.cos(math.radians(min(abs(south + north) / 2, 89.0)))
 
 
 def _name(raster: DatasetReader, number: int) -> str:
@@ -123,9 +139,7 @@ def _picture(raster: DatasetReader) -> NDArray[Any]:
         shape = (raster.count, max(1, math.ceil(height / shrink)), max(1, math.ceil(width / shrink)))
         pixels: NDArray[Any] = raster.read(out_shape=shape)
         return pixels
-    side = LOOK // 2
-    parts = [
-        raster.read(window=Window(max(0, int((width - side) * x)), max(0, int((height - side) * y)), min(side, width), min(side, height)))
-        for y in (0.15, 0.5, 0.85) for x in (0.15, 0.5, 0.85)
-    ]  # fmt: skip
+    high, wide = min(LOOK // 2, height), min(LOOK // 2, width)
+    places = [(int((width - wide) * x), int((height - high) * y)) for y in THIRDS for x in THIRDS]
+    parts = [raster.read(window=Window(left, top, wide, high)) for left, top in places]
     return np.concatenate([part.reshape(raster.count, 1, -1) for part in parts], axis=2)

@@ -14,7 +14,7 @@ from ..operations import Request, Result
 from ..outputs import require_folder
 from ..progress import Progress
 from .card import CardFields
-from .card_file import save_sidecar, sidecar_fields, sidecar_path
+from .card_file import check_fields, save_sidecar, sidecar_fields, sidecar_path
 from .model import Model
 
 
@@ -48,10 +48,10 @@ def save_card(request: SaveCardRequest, progress: Progress) -> SavedCard:
     said, form = sidecar_fields(target) if target.is_file() else ({}, set())
     said = {name: value for name, value in {**said, **request.fields}.items() if value is not None}
     form |= request.fields.keys()
+    check_fields(said)
     with tempfile.TemporaryDirectory(prefix="bitscape-card-") as folder:
-        trial = Path(folder) / "the form.json"
+        trial = Path(folder) / "card.json"
         trial.write_text(json.dumps(said), encoding="utf-8")
-        sidecar_fields(trial)
         model = Model.open(request.model, "cpu", 1, trial, progress)
     save_sidecar(target, said, form, progress)
     return SavedCard(sidecar=target, notes=model.notes)

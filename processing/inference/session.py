@@ -1,4 +1,5 @@
-"""An onnxruntime session that behaves: bounded threads, errors in words, stopped at once, and honest about its provider."""
+"""An onnxruntime session that behaves: bounded threads, errors in words, stopped at once, and honest about its "
+"provider."""
 
 from __future__ import annotations
 
@@ -9,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ..errors import Cancelled, ModelError
 from ..executors import cores
 from ..progress import Progress
-from .providers import OPTIONS, Provider, choose, title
+from .providers import Provider, choose, options
 
 LOOK = 0.05
 """Seconds between two looks at whether the user has cancelled."""
@@ -30,7 +30,8 @@ MEMORY = re.compile(r"allocate memory|bad.?alloc|out of memory|ALLOC_FAILED|E_OU
 class Session:
     """A model that was loaded. ``provider`` runs it; ``fallback`` says why it is not the one that was wanted, or "".
 
-    ``run`` may be called from several threads at once.
+    ``metadata``, ``inputs`` and ``outputs`` are what the model says. ``run`` may be called from several threads at
+    once.
     """
 
     def __init__(self, path: Path, wanted: str, threads: int, progress: Progress) -> None:
@@ -40,6 +41,7 @@ class Session:
         self._running: set[Any] = set()
         self._stopped = False
         self.provider, self.fallback, self.onnx = self._load(choose(wanted))
+        self.metadata, self.inputs, self.outputs = self._described()
         if self.fallback:
             progress.warn(self.fallback)
 
@@ -92,9 +94,7 @@ class Session:
 
         def watch() -> None:
             while not done.wait(LOOK):
-                try:
-                    progress.check()
-                except Cancelled:
+                if _cancelled(progress):
                     self.stop()
                     return
 
@@ -108,27 +108,42 @@ class Session:
             with self._lock:
                 self._stopped = False
 
+    def _described(self) -> tuple[dict[str, str], list[Any], list[Any]]:
+        """Metadata, inputs and outputs (onnxruntime's, with ``name``, ``type`` and ``shape``)."""
+        try:
+            outputs = self.onnx.get_outputs()
+            _ = [one.name for one in outputs]
+            return dict(self.onnx.get_modelmeta().custom_metadata_map), self.onnx.get_inputs(), outputs
+        except UnicodeDecodeError as error:
+            text = f"{self.path.name} is damaged: its names or metadata are not text. Download or export it again."
+            raise ModelError(text, str(error)) from error
+
     def _load(self, candidates: list[Provider]) -> tuple[Provider, str, Any]:
+        """The first of the candidates that loads the model, why not those before it, and the session."""
         failed: list[str] = []
         for candidate in candidates:
-            if not candidate.offered:
-                failed.append(f"{candidate.title} is not in the onnxruntime that is installed")
-                continue
-            try:
-                session = onnxruntime.InferenceSession(
-                    str(self.path), _options(self.threads), [candidate.name], [OPTIONS.get(candidate.key, {})]
-                )
-            except Exception as error:  # onnxruntime's exceptions have no common base but this
-                if candidate is candidates[-1]:
-                    raise self._unloadable(error) from error
-                failed.append(f"{candidate.title} failed ({_first_line(error)})")
-                continue
-            used = session.get_providers()[0]
-            if used == candidate.name or candidate is candidates[-1]:
-                text = f"{self.path.name} runs on {title(used)}: {'; '.join(failed)}." if failed else ""
+            session, why = self._try(candidate, last=candidate is candidates[-1])
+            if session is not None:
+                text = f"{self.path.name} runs on {candidate.title}: {'; '.join(failed)}." if failed else ""
                 return candidate, text, session
-            failed.append(f"{candidate.title} did not start (is its driver or library missing?)")
+            failed.append(why)
         raise ModelError(f"{self.path.name} cannot be run by any provider: {'; '.join(failed)}.")
+
+    def _try(self, candidate: Provider, last: bool) -> tuple[Any, str]:
+        """A session of the candidate, or None and why not. Raises ModelError where the ``last`` one fails too."""
+        if not candidate.offered:
+            return None, f"{candidate.title} is not in the onnxruntime that is installed"
+        try:
+            session = onnxruntime.InferenceSession(
+                str(self.path), _options(self.threads), [candidate.name], [options(candidate, self.threads)]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common base but this
+            if last:
+                raise self._unloadable(error) from error
+            return None, f"{candidate.title} failed ({_first_line(error)})"
+        if session.get_providers()[0] != candidate.name:
+            return None, f"{candidate.title} did not start (is its driver or library missing?)"
+        return session, ""
 
     def _unloadable(self, error: Exception) -> ModelError:
         text = str(error)
@@ -139,7 +154,8 @@ class Session:
             found = re.search(r"(\S+)\(-?\d+\) is not a registered", text)
             what = f" ({found.group(1)})" if found else ""
             return ModelError(
-                f"{name} needs an operator that onnxruntime {onnxruntime.__version__} does not have{what}. Export it with "
+                f"{name} needs an operator that onnxruntime {onnxruntime.__version__} does not have{what}. Export it "
+                "with "
                 "standard ONNX operators.",
                 text,
             )
@@ -149,7 +165,8 @@ class Session:
             )
         if "opset" in text.lower() or "ir_version" in text.lower() or "IR version" in text:
             return ModelError(
-                f"{name} is of a newer ONNX version than onnxruntime {onnxruntime.__version__} knows. Export it with an "
+                f"{name} is of a newer ONNX version than onnxruntime {onnxruntime.__version__} knows. Export it with "
+                "an "
                 "older opset, or update the backend.",
                 text,
             )
@@ -161,7 +178,8 @@ class Session:
         if isinstance(error, MemoryError) or MEMORY.search(text):
             other = "" if self.provider.key == "cpu" else ", or the provider CPU"
             return ModelError(
-                f"There is not enough memory to run {self.path.name} on {self.provider.title} for an input of {shapes}. "
+                f"There is not enough memory to run {self.path.name} on {self.provider.title} for an input of "
+                f"{shapes}. "
                 f"Choose a smaller tile{other}.",
                 text,
             )
@@ -189,6 +207,14 @@ def _options(threads: int) -> Any:
     return options
 
 
+def _cancelled(progress: Progress) -> bool:
+    try:
+        progress.check()
+    except Cancelled:
+        return True
+    return False
+
+
 def _end(options: Any) -> None:
     options.terminate = True
 
@@ -199,8 +225,3 @@ def _first_line(error: Exception) -> str:
     text = re.sub(r"/\S*/(onnxruntime|\w+)/\S+\.(cc|h):\d+\s*", "", text)
     line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return line[:300].rstrip(".") + "."
-
-
-def as_float32(array: NDArray[Any]) -> NDArray[np.float32]:
-    """The array as float32, C-contiguous; not copied where it is so already."""
-    return np.ascontiguousarray(array, np.float32)

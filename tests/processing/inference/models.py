@@ -44,13 +44,15 @@ def convolution(channels: int, outputs: int, radius: int = 1, seed: int = 0) -> 
     """Weights (outputs, channels, 2 radius + 1, 2 radius + 1) of a layer whose answers stay around one."""
     side = 2 * radius + 1
     random = np.random.default_rng(seed)
-    return (random.standard_normal((outputs, channels, side, side)) / np.sqrt(channels * side * side)).astype(np.float32)
+    weights = random.standard_normal((outputs, channels, side, side)) / np.sqrt(channels * side * side)
+    return weights.astype(np.float32)
 
 
 def segmentor(path: Path, channels: int = 3, classes: int = 4, activation: str = "softmax", shape: tuple = ANY,
               radius: int = 1, layers: int = 1, metadata: dict[str, str] | None = None, dtype: int = FLOAT,
               seed: int = 0, gain: float = 3.0) -> Path:
-    """``layers`` convolutions of (2 radius + 1)² with ReLU between, zero padding; then ``activation``: "softmax", "sigmoid",
+    """``layers`` convolutions of (2 radius + 1)² with ReLU between, zero padding; then ``activation``: "softmax", "
+    ""sigmoid",
     "logits", "squeezed" (sigmoid as [B, H, W]), "argmax" (class numbers [B, H, W], int64). A receptive field of
     layers × radius pixels to each side. ``shape`` is batch, height and width, numbers or names."""
     batch, height, width = shape
@@ -81,13 +83,15 @@ def segmentor(path: Path, channels: int = 3, classes: int = 4, activation: str =
         kind, out = INT64, [batch, height, width]
     else:
         raise ValueError(activation)
-    return write(path, nodes, [("image", dtype, [batch, channels, height, width])], [("scores", kind, out)], weights, metadata)
+    image = [("image", dtype, [batch, channels, height, width])]
+    return write(path, nodes, image, [("scores", kind, out)], weights, metadata)
 
 
 def two_heads(path: Path, channels: int = 3, metadata: dict[str, str] | None = None) -> Path:
     """A softmax head of three classes, "cover", and a sigmoid head of one, "cloud"."""
     nodes = [
-        helper.make_node("Conv", ["image", "a"], ["x"], pads=[1] * 4), helper.make_node("Softmax", ["x"], ["cover"], axis=1),
+        helper.make_node("Conv", ["image", "a"], ["x"], pads=[1] * 4),
+        helper.make_node("Softmax", ["x"], ["cover"], axis=1),
         helper.make_node("Conv", ["image", "b"], ["y"], pads=[1] * 4), helper.make_node("Sigmoid", ["y"], ["cloud"]),
     ]
     return write(path, nodes, [("image", FLOAT, ["n", channels, "h", "w"])],
@@ -154,7 +158,7 @@ def detector(path: Path, det_type: str, boxes: NDArray[np.float32], prototypes: 
     - YOLO_v9, YOLO_Ultralytics: x, y, width, height, classes …; …_segmentation: then coefficients of masks;
       …_obb: classes …, then the angle.
 
-    The output is (1, boxes, numbers) for the first two, (1, numbers, boxes) for the others; x, y are pixels of the tile.
+    The output is (1, boxes, numbers) for the first two, (1, numbers, boxes) for the others; x, y are the tile's pixels.
     ``prototypes`` (masks, rows, columns) are the second output of the segmentation type. The image has no part in the
     answer, but its brightness: a tile of zeros alone has no objects (all scores are multiplied by 0).
     """
@@ -176,7 +180,8 @@ def detector(path: Path, det_type: str, boxes: NDArray[np.float32], prototypes: 
         helper.make_node("ReduceMax", ["a"], ["m"], axes=[1, 2, 3], keepdims=0),
         helper.make_node("Mul", ["m", "many"], ["k"]), helper.make_node("Min", ["k", "most"], ["on0"]),
         helper.make_node("Reshape", ["on0", "flat"], ["on"]),
-        helper.make_node("Mul", ["moving", "on"], ["scores"]), helper.make_node("Add", ["scores", "still"], ["output0"]),
+        helper.make_node("Mul", ["moving", "on"], ["scores"]),
+        helper.make_node("Add", ["scores", "still"], ["output0"]),
     ]
     del weights["axes"]
     side = ["h", "w"] if isinstance(size, str) else [size, size]
@@ -196,7 +201,8 @@ def detector(path: Path, det_type: str, boxes: NDArray[np.float32], prototypes: 
 
 def broken_numbers(path: Path, channels: int = 3, metadata: dict[str, str] | None = None) -> Path:
     """log(x) and 1 − log(x) as scores: NaN wherever the first channel is negative."""
-    nodes = [helper.make_node("Slice", ["image", "zero", "one", "axis"], ["first"]), helper.make_node("Log", ["first"], ["l"]),
+    nodes = [helper.make_node("Slice", ["image", "zero", "one", "axis"], ["first"]),
+             helper.make_node("Log", ["first"], ["l"]),
              helper.make_node("Sub", ["one_f", "l"], ["r"]), helper.make_node("Concat", ["l", "r"], ["scores"], axis=1)]
     weights = {"zero": np.array([0]), "one": np.array([1]), "axis": np.array([1]), "one_f": np.array(1, np.float32)}
     return write(path, nodes, [("image", FLOAT, ["n", channels, "h", "w"])], [("scores", FLOAT, ["n", 2, "h", "w"])],
@@ -214,11 +220,13 @@ def slow(path: Path, channels: int = 3, steps: int = 4000) -> Path:
 
 def greedy(path: Path, limit: int = 300) -> Path:
     """Wants terabytes for tiles of more than ``limit`` pixels: it repeats its answer once for every pixel beyond."""
-    weights = {"limit": np.array(limit), "zero": np.array([0]), "one": np.array([1]), "two": np.array([2]), "three": np.array([3]),
+    weights = {"limit": np.array(limit), "zero": np.array([0]), "one": np.array([1]), "two": np.array([2]),
+               "three": np.array([3]),
                "many": np.array([40_000_000]), "w": convolution(3, 1, 0), "axes": np.array([0])}
     nodes = [
         helper.make_node("Conv", ["image", "w"], ["c"]), helper.make_node("Sigmoid", ["c"], ["s"]),
-        helper.make_node("Shape", ["image"], ["shape"]), helper.make_node("Slice", ["shape", "two", "three", "zero"], ["side"]),
+        helper.make_node("Shape", ["image"], ["shape"]),
+        helper.make_node("Slice", ["shape", "two", "three", "zero"], ["side"]),
         helper.make_node("Sub", ["side", "limit"], ["over"]), helper.make_node("Max", ["over", "zero"], ["beyond"]),
         helper.make_node("Mul", ["beyond", "many"], ["times0"]), helper.make_node("Max", ["times0", "one"], ["times"]),
         helper.make_node("Concat", ["times", "one", "one", "one"], ["target"], axis=0),
@@ -252,7 +260,8 @@ def foreign(path: Path) -> Path:
         [helper.make_tensor_value_info("image", FLOAT, ["n", 3, "h", "w"])],
         [helper.make_tensor_value_info("scores", FLOAT, ["n", 3, "h", "w"])],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("my.company", 1)])
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("my.company", 1)]
+    model = helper.make_model(graph, opset_imports=opsets)
     model.ir_version = 9
     path.write_bytes(model.SerializeToString())
     return path
