@@ -114,9 +114,11 @@ class Preview(QObject):
             self._run.cancel()
 
     def forget(self) -> None:
-        """Take the picture away."""
+        """Take the picture away, from the map too: QGIS draws nothing anew for a layer that is gone."""
         self._give_up()
-        self.layer.forget()
+        if self.layer.layer is not None:
+            self.layer.forget()
+            self._canvas.refresh()
 
     def close(self) -> None:
         """Before the dock goes."""

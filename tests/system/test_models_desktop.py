@@ -72,12 +72,13 @@ def test_the_batch_form_opens_beside_the_window(walk: dict[str, Any]) -> None:
 
 
 def test_using_it_does_not_block(walk: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """What the main thread computes counts, so that a busy machine is not taken for us; the pictures that the robot
-    takes count too, so that a few longer pauses are allowed."""
+    """What the main thread computes counts, so that a busy machine is not taken for us. Building the form, and loading
+    results into the layer tree, may each take longer once."""
     long, where = walk["blocked"]
     with capsys.disabled():
         print(f"\nPauses (ms, of which computed): {[(round(a), round(b)) for a, b in long]}\n{where}")
-    assert len([worked for _, worked in long if worked > 250]) <= 2, f"{long}\n{where}"
+    worked = [worked for _, worked in long]
+    assert len([one for one in worked if one > 50]) <= 4 and max(worked, default=0) < 250, f"{long}\n{where}"
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
