@@ -123,6 +123,10 @@ class Model:
         """End runs under way in other threads; see ``stopping``."""
         self.session.stop()
 
+    def close(self) -> None:
+        """Give the memory back; see ``Session.close``."""
+        self.session.close()
+
     @contextmanager
     def stopping(self, progress: Progress) -> Iterator[None]:
         """Inside the block, cancelling ``progress`` ends a run in the middle of the model."""

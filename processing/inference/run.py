@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -37,8 +36,6 @@ from .windows import Blend as Blending
 AHEAD = 3
 POLL = 0.1
 """Seconds between two looks at whether the user wants to stop, while the model works on a window."""
-GDAL_CACHE = 32 * 2**20
-"""Bytes of blocks that GDAL keeps: each is read and written once, so that more would only fill the memory."""
 
 Channels = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[np.float32]]
 
@@ -142,7 +139,6 @@ def run(
     to bottom. ``where`` (the provider) is part of the progress message. Raises Cancelled within a tenth of a second."""
     cut = plan.panels()
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE))
         flow = _Flow(plan, network, finish, progress, where, len(plan.window_rows) * sum(len(one.windows) for one in cut))
         flow.open(stack, max(one.carried for one in cut))
         try:

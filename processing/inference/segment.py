@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
+import rasterio
 from pydantic import Field
 
 from ..errors import InputError, OutputError
@@ -29,6 +30,8 @@ from .setup import ModelRequest, Setup, set_up, tell
 from .smoothing import smoothed
 
 HECTARE = 10_000.0
+GDAL_CACHE = 32 * 2**20
+"""Bytes of blocks that GDAL keeps: each is read and written once, so that more would only fill the memory."""
 OUTPUTS = ("classes", "scores", "confidence", "polygons")
 
 
@@ -160,13 +163,14 @@ def segment_raster(request: SegmentRequest, progress: Progress) -> SegmentResult
     share = 0.85 if request.polygons else 0.95
     with whole_or_nothing(progress, *(path for _, _, path in planned)) as partials:
         files = _placed(planned, partials)
-        with Beside(files, progress) as beside, explained(files[0].path):
+        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), Beside(files, progress) as beside, explained(files[0].path):
             with _opened(beside.rasters, setup.grid, more, side, share, seconds, progress):
                 with progress.stage(0, share, "Reading"):
                     found = run(setup.plan, setup.network, finish, progress, setup.model.provider_used)
                 if not count.asked:
                     raise InputError(f"The area of interest holds the centre of no pixel of {Path(request.input).name}. "
                                      "Draw it larger.")
+                setup.model.close()
                 seconds.update(read=found.read, model=found.model, blend=found.blend, write=found.write)
             with timed(seconds, "polygons"), progress.stage(0.95, 1, "Drawing polygons"):
                 for number, head in enumerate(beside.heads):

@@ -87,6 +87,11 @@ class Session:
             for options in self._running:
                 _end(options)
 
+    def close(self) -> None:
+        """Give the model's memory back; it cannot run any more."""
+        self.stop()
+        self.onnx = None
+
     @contextmanager
     def stopping(self, progress: Progress) -> Iterator[None]:
         """Inside the block a cancelled ``progress`` stops the runs at once. Afterwards the session works again."""

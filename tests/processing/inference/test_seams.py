@@ -170,7 +170,7 @@ def test_a_network_that_answers_at_a_quarter(tmp_path: Path) -> None:
         deepness(model_type="Segmentor", class_names={"0": "dark", "1": "bright"}, tile_size=128))
     pixels = np.broadcast_to(np.linspace(1, 255, 512).astype(np.uint8), (3, 256, 512)).copy()
     found, _ = scores(model, raster(tmp_path / "p.tif", pixels), overlap=32)
-    expected = 1 / (1 + np.exp(-2 * pixels[0] / 255))
+    expected = 1 / (1 + np.exp(-2 * (pixels[0] / 255)))
     assert found.shape == (2, 256, 512)
     assert np.abs(found[0] - expected).max() < 0.01
 
