@@ -162,7 +162,8 @@ class CardForm(QWidget):
             line.setAccessibleName(self._title(name))
         self.problem = wrapped(rich=True)
         self.save, self.leave = QPushButton(tr("Save beside the model")), QPushButton(tr("Not now"))
-        self.save.setToolTip(tr("Writes a card beside the model (or in your profile); it will not be asked again"))
+        self.save.setToolTip(tr("Writes a card beside the model, or, where that cannot be, in your profile; it is not "
+                                "asked again"))
         self.save.clicked.connect(self._on_save)
         self.leave.clicked.connect(self.dismissed)
         self._lay_out()

@@ -29,9 +29,11 @@ def write_places(
         raise InputError(tr("Labels cannot be written; see the message bar."))
     table = session.table
     if not code:
-        known = table.code_for(entry.name)
-        table = table if known else table.adding(entry.name)
-        code = known or table.classes[-1].code
+        code = table.code_for(entry.name) or ""
+        if not code:
+            table = table.adding(entry.name)
+            code = table.classes[-1].code
+            table = table.changed(code, colour=entry.colour)
     tags, tiles = tags_of(path), session.tiles
     about = {
         "interpreter": tr("model {0}").format(tags.get("MODEL") or path.stem),
@@ -61,7 +63,9 @@ def _require_labels(session: Session, path: Path) -> None:
         session.create_labels(session.free_labels_path())
     else:
         place = free_name(path.with_name(f"{path.stem}_labels.gpkg"))
-        session.adopt_labels(LabelLayer.create(place, crs_of(path), session.table).layer)
+        layer = LabelLayer.create(place, crs_of(path), session.table).layer
+        layer.setName(tr("Labels"))
+        session.adopt_labels(layer)
 
 
 def _moved(

@@ -62,6 +62,11 @@ class ModelChoice(QObject):
         return self._settling.isActive() or self._token >= 0
 
     @property
+    def card(self) -> Optional[Path]:
+        """The model's card where it is not beside the model."""
+        return model_files.card_of(self.model) if self.model is not None else None
+
+    @property
     def mapping(self) -> list[int]:
         """The band of each channel that has one; 0 where none is known."""
         if self.bands is not None:
@@ -133,7 +138,14 @@ class ModelChoice(QObject):
     def save_card(self, fields: Mapping[str, Any]) -> None:
         """Keep what the user filled in, beside the model, and describe it anew."""
         if self.model is not None:
-            request = {"model": str(self.model), "fields": dict(fields)}
+            request: dict[str, Any] = {"model": str(self.model), "fields": dict(fields)}
+            try:
+                place = model_files.place_for_card(self.model)
+            except OSError as error:
+                self.said.emit(tr("There is no place for the card: {0}").format(error), WARNING)
+                return
+            if place is not None:
+                request["card"] = str(place)
             self._saving = self._resident.submit(SAVE, SAVE, request, URGENCY)
 
     def describe(self) -> None:
@@ -165,6 +177,8 @@ class ModelChoice(QObject):
             return
         request: dict[str, Any] = {
             "model": str(self.model), "rasters": [self.raster] if self.raster else [], "threads": threads()}
+        if self.card is not None:
+            request["card"] = str(self.card)
         if self.provider_chosen:
             request["provider"] = self.provider_chosen
         self._token = self._resident.submit(DESCRIBE, DESCRIBE, request, URGENCY)

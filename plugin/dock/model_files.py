@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import os
 from pathlib import Path
+from typing import Optional
 
-from qgis.core import QgsMimeDataUtils, QgsSettings
+from qgis.core import QgsApplication, QgsMimeDataUtils, QgsSettings
 from qgis.PyQt.QtCore import QMimeData
 
 from ..backend.environment import ROOT
@@ -36,10 +38,25 @@ def remember(path: Path) -> None:
         QgsSettings().setValue(RECENT, [str(path), *rest][:MOST])
 
 
-def forget(paths: Iterable[Path]) -> None:
-    """Do not offer these any more."""
-    gone = set(paths)
-    QgsSettings().setValue(RECENT, [str(path) for path in recent() if path not in gone])
+def card_in_profile(model: Path) -> Path:
+    """Where the card of a model is kept whose own folder cannot be written to."""
+    mark = hashlib.blake2b(str(model).encode(), digest_size=8).hexdigest()
+    return Path(QgsApplication.qgisSettingsDirPath()) / "bitscape" / "cards" / f"{model.stem}-{mark}.card.json"
+
+
+def card_of(model: Path) -> Optional[Path]:
+    """The card that is not beside the model, if there is one; the backend finds the other by itself."""
+    found = card_in_profile(model)
+    return found if found.is_file() else None
+
+
+def place_for_card(model: Path) -> Optional[Path]:
+    """Where a card is to be written that cannot be beside the model; None: it can. Raises OSError."""
+    if os.access(model.parent, os.W_OK) and card_of(model) is None:
+        return None
+    place = card_in_profile(model)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def dropped_models(data: QMimeData) -> list[Path]:

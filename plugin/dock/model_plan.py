@@ -167,6 +167,8 @@ def plan(
 def common_parameters(choice: ModelChoice) -> dict[str, Any]:
     """What all algorithms of models are told: model, raster, bands, provider; what is as proposed is left out."""
     given: dict[str, Any] = {"INPUT": choice.raster, "MODEL": str(choice.model)}
+    if choice.card is not None:
+        given["CARD"] = str(choice.card)
     if choice.bands is not None:
         given["BANDS"] = ",".join(str(band) for band in choice.bands)
     if choice.provider_chosen:
@@ -179,6 +181,7 @@ def common_parameters(choice: ModelChoice) -> dict[str, Any]:
 def request_of(choice: ModelChoice, **more: Any) -> Mapping[str, Any]:
     """The same for the operations of the backend."""
     return {"model": str(choice.model), "input": choice.raster, "bands": choice.bands,
+            "card": str(choice.card) if choice.card is not None else None,
             "provider": choice.provider_chosen or "automatic", "threads": threads(), **more}
 
 

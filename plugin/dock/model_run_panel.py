@@ -361,6 +361,7 @@ class ModelRunPanel(QWidget):
         else:
             lines.append(tr("The layers are in the group {0}.").format(
                 escape(results_group(self._session.project).name())))
+            lines.append(tr("Next: make areas or labels of it below, or draw a sample in the tab Validate."))
         self.status.end(" ".join(line for line in lines if line))
         if not closed:
             self._fold_away([str(results[name]) for name in HIDDEN if results.get(name)])

@@ -74,7 +74,8 @@ class ModelsTab(QWidget):
         self.model.refresh()
 
     def restore(self, entry: ProjectEntry) -> None:
-        """Take up what a project remembers."""
+        """Take up what a project remembers; a preview that it holds lost its file with the session it was made in."""
+        self.preview.layer.forget()
         if not entry.model:
             return
         if entry.raster:

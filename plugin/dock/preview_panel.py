@@ -75,7 +75,11 @@ class PreviewPanel(QWidget):
 
     def _on_shown(self, found: Mapping[str, Any]) -> None:
         self._ended()
-        self.status.end(escape(tr("Shown in {0}. {1}").format(duration(self.status.seconds), ran_on(found))))
+        text = tr("Shown in {0}. {1}").format(duration(self.status.seconds), ran_on(found))
+        if len(found["heads"]) > 1:
+            first = found["heads"][0]["name"] or "1"
+            text = f"{text} " + tr("It is the output {0} of {1}.").format(first, len(found["heads"]))
+        self.status.end(escape(text))
         self.refresh()
 
     def _on_clear(self) -> None:

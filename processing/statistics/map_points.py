@@ -237,6 +237,6 @@ def _none_found(request: PointsRequest, name: str, surest: float) -> str:
     if request.how == "regions":
         return f"The map has no region of {name}{where}."
     if surest >= 0:
-        return (f"Nowhere{where} is the model so sure of {name} (confidence {request.threshold:g}); the surest pixel has "
-                f"{surest:.2f}. Choose a lower confidence, or another class.")
+        return (f"Nowhere{where} is the model so sure of {name} (confidence {request.threshold:g}); the surest pixel "
+                f"has {surest:.2f}. Choose a lower confidence, or another class.")
     return f"The map has no pixel of {name}{where}."

@@ -18,7 +18,6 @@ from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtWidgets import QDialog, QDockWidget
 from qgis.utils import iface
 
-
 WATCH = Watchdog()
 
 

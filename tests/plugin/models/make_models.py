@@ -19,7 +19,7 @@ CARD: dict[str, Any] = {
     "name": "Land cover of tests", "model_type": "Segmentor", "description": "Water, plants and bare ground.",
     "heads": [{"classes": [
         {"id": 0, "name": "bare ground", "colour": "#c8a46e"}, {"id": 1, "name": "plants", "colour": "#2f8f3a"},
-        {"id": 2, "name": "water", "colour": "#2a6fbb"}], "activation": "softmax"}],
+        {"id": 2, "name": "water", "colour": "#2a6fbb"}], "activation": "probabilities"}],
     "bands": ["B02", "B03", "B04", "B08"], "scale": 10000, "tile_size": 128, "overlap": 16, "resolution": 10,
     "training_data": "None: three differences of bands, written by hand.", "licence": "CC0-1.0",
     "attribution": "Bitscape's tests", "accuracy": [

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from bitscape.plugin.dock import model_files
 from bitscape.tests.plugin.models.scene import Window
 from bitscape.tests.plugin.waiting import eventually
 
@@ -65,6 +66,24 @@ def test_what_is_filled_in_is_kept_beside_the_model_and_not_asked_again(bare: Wi
     bare.settle()
     assert bare.choice.info is not None and bare.choice.info.asked == ()
     assert not model.form.isVisibleTo(bare.tab)
+
+
+def test_beside_a_model_that_cannot_be_written_to_the_card_is_kept_in_the_profile(
+    bare: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files.os, "access", lambda *_: False)  # whoever may write anywhere runs tests too
+    fill(bare)
+    bare.tab.model.form.save.click()
+    place = model_files.card_in_profile(bare.folder / "bare.onnx")
+    assert eventually(place.is_file, 30)
+    bare.settle()
+    assert not (bare.folder / "bare.card.json").exists()
+    assert bare.choice.info is not None and bare.choice.info.asked == ()
+    assert bare.tab.run.plan().parameters["CARD"] == str(place), "a run, and a command, take it too"
+    bare.tab.previews.start.click()
+    assert eventually(lambda: bare.tab.preview.layer.layer is not None, 30)
+    assert [one.label for one in bare.tab.preview.layer.layer.renderer().classes()] == ["ground", "plants", "water"]
+    place.unlink()
 
 
 def test_a_form_that_was_closed_stays_closed(bare: Window) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bitscape.plugin.dock.project_entry import ProjectEntry
+from bitscape.plugin.layers.live_layers import ROLE
+from bitscape.plugin.layers.model_layers import PREVIEW
 from bitscape.tests.plugin.models.scene import Window
 from bitscape.tests.plugin.waiting import eventually
+from qgis.core import QgsRasterLayer
 
 
 def test_model_raster_bands_and_provider_come_back(window: Window) -> None:
@@ -27,6 +30,14 @@ def test_model_raster_bands_and_provider_come_back(window: Window) -> None:
     assert window.choice.provider_chosen == "cpu" and window.tab.rasters.source == str(window.raster)
     assert window.tab.providers.box.currentData() == "cpu"
     assert window.tab.model.models.currentData() == str(window.models / "cover.onnx")
+
+
+def test_a_preview_of_another_session_is_not_taken_up(window: Window) -> None:
+    lost = QgsRasterLayer(str(window.folder / "gone.tif"), "Preview: x")
+    lost.setCustomProperty(ROLE, PREVIEW)
+    window.project.addMapLayer(lost)
+    window.tab.restore(ProjectEntry(model=str(window.models / "cover.onnx")))
+    assert [layer.name() for layer in window.project.mapLayers().values()] == ["Picture"]
 
 
 def test_without_a_model_nothing_is_written(window: Window) -> None:

@@ -76,7 +76,8 @@ def test_places_become_labels_of_a_new_class_that_say_where_they_come_from(windo
     assert feature["label"] == "water" and feature["role"] == "train"
     assert feature["interpreter"] == "model Land cover of tests"
     assert feature["certainty"] >= 100 * use.sure.value() - 1
-    assert session.table.by_code("water") is not None
+    found = session.table.by_code("water")
+    assert found is not None and found.colour == "#2a6fbb", "as the map has it"
     assert "Labels from map_classes" in session.history.undo_text
     session.undo()
     assert session.labels.labels() == [] and session.table.by_code("water") is None, "one step"
