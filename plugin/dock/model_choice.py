@@ -192,11 +192,10 @@ class ModelChoice(QObject):
             self._token = -1
             first = self.info is None
             self.info, self.failure, self.detail = ModelInfo.of(result), "", ""
-            wanted, self._wanted_bands = self._wanted_bands, None
-            if wanted and self.info.raster is not None and len(wanted) == len(self.info.slots) and (
-                wanted != self.mapping
-            ):
-                self.bands = wanted
+            if self.info.raster is not None:
+                wanted, self._wanted_bands = self._wanted_bands, None
+                if wanted and len(wanted) == len(self.info.slots) and wanted != self.mapping:
+                    self.bands = wanted
             if first and self.model is not None:
                 model_files.remember(self.model)
             if self.info.fallback and self.info.fallback != self._told:

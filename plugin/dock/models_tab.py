@@ -70,7 +70,7 @@ class ModelsTab(QWidget):
         self.leave()
         self.preview.forget()
         self.choice.forget()
-        self.rasters.set_source("")
+        self._set_raster("")
         self.model.refresh()
 
     def restore(self, entry: ProjectEntry) -> None:
@@ -79,7 +79,7 @@ class ModelsTab(QWidget):
         if not entry.model:
             return
         if entry.raster:
-            self.rasters.set_source(entry.raster)
+            self._set_raster(entry.raster)
         self.choice.provider_chosen = entry.provider
         bands = [int(text) for text in entry.bands.split(",") if text.strip().isdigit()]
         self.choice.set_model(Path(entry.model), bands or None)
@@ -147,6 +147,11 @@ class ModelsTab(QWidget):
         column.addWidget(folding(tr("Run it"), self.run, False))
         column.addWidget(folding(tr("Use the result"), self.use, True))
         column.addStretch(1)
+
+    def _set_raster(self, source: str) -> None:
+        """Also where the chooser shows it already, and so has nothing to tell."""
+        self.rasters.set_source(source)
+        self.choice.set_raster(self.rasters.source)
 
     def _choose_raster(self) -> None:
         near = str(Path(self.choice.raster).parent) if self.choice.raster else ""

@@ -15,6 +15,7 @@ from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, osr
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer, QgsRectangle
 from qgis.gui import QgsMapCanvas
+from qgis.PyQt import sip
 
 WEST, NORTH, PIXEL, WIDTH, HEIGHT = 500_000.0, 5_000_000.0, 10.0, 320, 240
 BANDS = ("B02", "B03", "B04", "B08")
@@ -119,4 +120,5 @@ class Window:
         self.areas.close_panel()
         self.session.close()
         self.holder.deleteLater()
-        self.canvas.deleteLater()
+        self.canvas.stopRendering()
+        sip.delete(self.canvas)
