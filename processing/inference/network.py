@@ -63,8 +63,11 @@ class ModelNetwork:
             return None
         channels = self._model.inputs.channels
         noise = np.random.default_rng(0).standard_normal((channels, side, side + shift)).astype(np.float32)
-        one = self._scores(np.ascontiguousarray(noise[:, :, :side]))[:, :, shift:]
-        other = self._scores(np.ascontiguousarray(noise[:, :, shift:]))[:, :, : one.shape[2]]
+        try:
+            one = self._scores(np.ascontiguousarray(noise[:, :, :side]))[:, :, shift:]
+            other = self._scores(np.ascontiguousarray(noise[:, :, shift:]))[:, :, : one.shape[2]]
+        except ModelError:  # some models cannot make anything of noise; what is wrong otherwise the raster's windows show
+            return None
         apart = np.abs(one - other).max(axis=(0, 1)) > 1e-5 * max(float(np.abs(one).max()), 1e-30)
         half = len(apart) // 2
         left, right = np.flatnonzero(apart[:half]), np.flatnonzero(apart[::-1][:half])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .resolution import ModelGrid
 from .windows import Axis
 
-BUDGET = 48 * 2**20
+BUDGET = 64 * 2**20
 """Bytes that the rows of a panel may take. Small, and the same for rasters of any width: memory stays flat."""
 STRIPED_BUDGET = 512 * 2**20
 """The same where the file's blocks are as wide as the raster: each panel would decode all of them again."""

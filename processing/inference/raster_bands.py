@@ -14,6 +14,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from ..errors import InputError
 from ..grids.grid import Grid
 from ..grids.reader import open_raster
 
@@ -60,7 +61,7 @@ class RasterDescription:
     def of(raster: str | Path | DatasetReader, look: bool = True) -> RasterDescription:
         """Describe a raster (a path, or an open one); ``look``: read a small overview for the range of values.
 
-        Raises InputError where it cannot be opened.
+        Raises InputError where it cannot be opened or looked at.
         """
         if isinstance(raster, (str, Path)):
             with open_raster(raster) as dataset:
@@ -119,8 +120,10 @@ def _ranges(raster: DatasetReader) -> list[tuple[float, float] | None]:
     reading all of a large file; None for a band without."""
     try:
         pixels = _picture(raster)
-    except RasterioError:  # a damaged raster is refused by who reads it for the work
-        return [None] * raster.count
+    except RasterioError as error:
+        raise InputError(
+            f"{raster.name} cannot be read: it is truncated or damaged. Download or make it again.", str(error)
+        ) from error
     found: list[tuple[float, float] | None] = []
     for band, nodata in zip(pixels, raster.nodatavals, strict=True):
         values = band[np.isfinite(band)] if band.dtype.kind == "f" else band.ravel()

@@ -37,6 +37,9 @@ AHEAD = 3
 POLL = 0.1
 """Seconds between two looks at whether the user wants to stop, while the model works on a window."""
 
+clock = time.perf_counter
+"""What stages are timed by."""
+
 Channels = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[np.float32]]
 
 
@@ -219,10 +222,10 @@ class _Flow:
 
     def _infer(self, item: _Prepared) -> NDArray[np.float32]:
         assert item.pixels is not None
-        began = time.perf_counter()
+        began = clock()
         left, top = int(self.plan.columns.starts[item.column]), int(self.plan.rows.starts[item.row])
         scores = self.network(item.pixels, place_of(self.plan.grid, top, left))
-        self.seconds.model += time.perf_counter() - began
+        self.seconds.model += clock() - began
         return scores
 
     def _settle(
@@ -233,11 +236,11 @@ class _Flow:
             return
         item, future = waiting
         scores = self._poll(future)
-        began = time.perf_counter()
+        began = clock()
         blend.add(scores[:, : item.height, : item.width], int(self.plan.rows.starts[item.row]),
                   int(self.plan.columns.starts[item.column]), self._down[item.row, : item.height],
                   self._across[item.column, : item.width])
-        self.seconds.blend += time.perf_counter() - began
+        self.seconds.blend += clock() - began
         self.seconds.windows += 1
         self._count()
 
@@ -253,7 +256,7 @@ class _Flow:
     def _hand_on(self, end: _RowEnd, blend: Blend, panel: Panel) -> None:
         """Have the rows that are complete finished and written."""
         grid = self.plan.grid
-        began = time.perf_counter()
+        began = clock()
         if end.bottom > end.top:
             rows = grid.back_down.reach(end.top, end.bottom, grid.height)
             strip = blend.rows(*rows)
@@ -262,15 +265,15 @@ class _Flow:
         blend.move(min(end.following, max(self._first, grid.back_down.reach(end.bottom, end.bottom + 1, grid.height)[0])))
         if self._scratch is not None:
             self._scratch.release()
-        self.seconds.blend += time.perf_counter() - began
+        self.seconds.blend += clock() - began
 
     def _finish(self, strip: NDArray[np.float32], top: int, end: _RowEnd, panel: Panel) -> None:
-        began = time.perf_counter()
+        began = clock()
         grid, part = self.plan.grid, self.plan.part
         scores = to_raster(strip, grid, (end.top, end.bottom), (panel.left, panel.right), top, panel.start)
         self.finish(Finished(scores, end.wanted, end.asked, end.top - int(part.row_off),
                              panel.left - int(part.col_off)))
-        self.seconds.write += time.perf_counter() - began
+        self.seconds.write += clock() - began
 
     def _count(self) -> None:
         self._done += 1
@@ -309,12 +312,12 @@ class _Reading:
 
     def prepare(self, job: tuple[int, int | None]) -> _Prepared | _RowEnd:
         """A window as the model sees it, or the end of a row of windows."""
-        began = time.perf_counter()
+        began = clock()
         row, column = job
         try:
             return self._end(row) if column is None else self._window(row, column)
         finally:
-            self._seconds.read += time.perf_counter() - began
+            self._seconds.read += clock() - began
 
     def _hold(self, row: int) -> tuple[int, int]:
         """The raster's rows under a row of windows; they are read unless nothing in them is asked for."""

@@ -30,7 +30,7 @@ from .setup import ModelRequest, Setup, set_up, tell
 from .smoothing import smoothed
 
 HECTARE = 10_000.0
-GDAL_CACHE = 32 * 2**20
+GDAL_CACHE = 24 * 2**20
 """Bytes of blocks that GDAL keeps: each is read and written once, so that more would only fill the memory."""
 OUTPUTS = ("classes", "scores", "confidence", "polygons")
 

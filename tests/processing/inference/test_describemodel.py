@@ -34,7 +34,7 @@ def test_everything_a_form_shows(tmp_path: Path, shared_data: Path) -> None:
     path = models.segmentor(tmp_path / "cover.onnx", channels=6, layers=2, metadata=FOUR)
     sentinel = str(shared_data / "s2_timeseries/eolearn_s2l1c_ref_0.tif")
     naip = str(shared_data / "chesapeake_rsc/1717_image.tif")
-    found = describe(path, rasters=[sentinel, naip, "/nowhere/x.tif"])
+    found = describe(path, rasters=[sentinel, naip, "/nowhere/x.tif"], provider="cpu")
     assert (found["name"], found["model_type"], found["size"]) == ("cover", "Segmentor", path.stat().st_size)
     assert found["parameters"] == 8 * 6 * 9 + 4 * 8 * 9 and found["precision"] == "float32"
     assert found["input"]["text"] == "float32, 6 channels, tiles of any size, any batch"

@@ -114,7 +114,7 @@ def test_the_card_settles_the_activation(tmp_path: Path) -> None:
     model = models.segmentor(tmp_path / "a.onnx", activation="logits", metadata=FOUR)
     image = batch(1, 3, 64, 64)
     card.write_text('{"heads": [{"activation": "none"}]}')
-    raw = Model.open(model).run(image)[0]
+    raw = Model.open(model, "cpu").run(image)[0]
     np.testing.assert_array_equal(raw, plain(model, image=image)[0])
     card.write_text('{"heads": [{"activation": "sigmoid"}]}')
     opened = Model.open(model)
@@ -423,7 +423,7 @@ def test_out_of_memory_in_words(tmp_path: Path) -> None:
 
 def test_cancel_in_the_middle_of_a_run(tmp_path: Path) -> None:
     """A run of a batch is one call: it could not raise Cancelled had it come to its end, half a minute later."""
-    model = Model.open(models.slow(tmp_path / "a.onnx", steps=1500))
+    model = Model.open(models.slow(tmp_path / "a.onnx", steps=1500), "cpu")
     image = batch(1, 3, 512, 512)
     progress = Progress()
     threading.Timer(0.15, progress.cancel).start()
