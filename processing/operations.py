@@ -77,6 +77,9 @@ OPERATIONS: dict[str, Operation] = {
     "segmentraster": Operation("inference.segment", "segment_raster", "SegmentRequest"),
     "estimatesegment": Operation("inference.estimate", "estimate_segment", "EstimateRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
+    "detectobjects": Operation("prediction.detect", "detect_objects", "DetectRequest"),
+    "enhanceresolution": Operation("prediction.enhance", "enhance_resolution", "EnhanceRequest"),
+    "matchexample": Operation("prediction.match", "match_example", "MatchRequest"),
 }
 
 

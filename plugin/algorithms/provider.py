@@ -19,6 +19,9 @@ from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
 from .decompress_embeddings import DecompressEmbeddings
 from .design_sample import DesignSample
+from .detect_objects import DetectObjects
+from .enhance_resolution import EnhanceResolution
+from .match_example import MatchExample
 from .segment_raster import SegmentRaster
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
@@ -26,7 +29,7 @@ from .train_classifier import TrainClassifier
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    SegmentRaster,
+    SegmentRaster, DetectObjects, EnhanceResolution, MatchExample,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

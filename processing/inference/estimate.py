@@ -20,7 +20,8 @@ from ..operations import Result
 from ..progress import Progress
 from .drawing import HeadMaps, head_maps
 from .outputs import BlockWriter
-from .run import Finished, Plan, run
+from .reading import Plan
+from .run import Finished, run
 from .segment import OUTPUTS
 from .setup import ModelRequest, Setup, set_up
 from .windows import Axis

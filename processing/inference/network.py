@@ -46,10 +46,15 @@ class ModelNetwork:
         try:
             found = self._scores(window)
             for axes in self._mirrors[1:]:
-                found = found + np.flip(self._scores(np.ascontiguousarray(np.flip(window, axes))), axes)
+                other = self._scores(np.ascontiguousarray(np.flip(window, axes)))
+                found = found + self.mirrored_back(other, axes)
         except ModelError as error:
             raise ModelError(f"In the window at {place}: {error.message}", error.detail) from error
         return found / np.float32(len(self._mirrors)) if len(self._mirrors) > 1 else found
+
+    def mirrored_back(self, scores: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
+        """Scores (scores, height, width) of a window that was mirrored along some axes, as of the window itself."""
+        return np.flip(scores, axes)
 
     def reach(self, side: int) -> int | None:
         """How many pixels the edge of a window of that side reaches into the result; None if too far to tell.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -18,8 +18,8 @@ from .channels import ChannelMap, propose
 from .model import Model
 from .network import PICTURES, ModelNetwork
 from .raster_bands import RasterDescription
+from .reading import Plan
 from .resolution import metres, model_grid, spread
-from .run import Plan
 from .source import Source
 from .windows import Axis, Blend, left_out, placed_overlap
 
@@ -57,6 +57,24 @@ class ModelRequest(Request):
 
 
 @dataclass(frozen=True)
+class Task:
+    """What an algorithm makes of a model: its ``title``, the ``kinds`` of heads it can use, and which models those are,
+    in words. ``resampled``: whether the model gets pixels of the size that it was made for; ``overlap``: of windows, as
+    a share, instead of the card's. ``blended``: what windows say is joined pixel by pixel."""
+
+    title: str
+    kinds: tuple[str, ...]
+    takes: str
+    network: Callable[[Model, bool], ModelNetwork] = ModelNetwork
+    resampled: bool = True
+    overlap: float | None = None
+    blended: bool = True
+
+
+SEGMENT = Task("Segment raster with a model", PICTURES, "that give classes (Segmentor) or numbers (Regressor) for each pixel")
+
+
+@dataclass(frozen=True)
 class Setup:
     """What a run needs. ``reach``: pixels that a window's edge reaches into what the model says (None: not known).
     ``licences`` and ``attributions`` are those of the model and the raster."""
@@ -66,13 +84,14 @@ class Setup:
     channels: ChannelMap
     plan: Plan
     reach: int | None
+    task: Task
     licences: list[str]
     attributions: list[str]
 
     @property
-    def kind(self) -> Literal["Segmentor", "Regressor"]:
-        """What the model is."""
-        return "Regressor" if self.model.card.model_type == "Regressor" else "Segmentor"
+    def kind(self) -> str:
+        """What the model is: Segmentor, Regressor …"""
+        return self.model.card.model_type or "Segmentor"
 
     @property
     def grid(self) -> Grid:
@@ -85,37 +104,36 @@ class Setup:
         return len(self.plan.window_rows) * sum(len(panel.windows) for panel in self.plan.panels())
 
 
-def set_up(request: ModelRequest, beside: Path, progress: Progress) -> Setup:
+def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task = SEGMENT) -> Setup:
     """Open the model and the raster, and plan. Raises ModelError or InputError with what was expected and found."""
     progress.report(0, f"Opening {request.model.name}")
     model = Model.open(request.model, request.provider, request.threads, request.card, progress)
     name = model.card.name or request.model.stem
-    if any(head.kind not in PICTURES for head in model.heads):
-        raise ModelError(f"{name} is a {model.card.model_type}; “Segment raster with a model” takes models that give "
-                         "classes (Segmentor) or numbers (Regressor) for each pixel.")
+    if any(head.kind not in task.kinds for head in model.heads):
+        raise ModelError(f"{name} is a {model.card.model_type}; “{task.title}” takes models {task.takes}.")
     described = RasterDescription.of(request.input)
     channels = propose(model.card, described, model.inputs.channels, request.bands).require()
     source = Source.open(request.input, channels.raster_bands, channels.valid)
-    network = ModelNetwork(model, request.flips)
+    network = task.network(model, request.flips)
     area = None
     if request.aoi is not None:
         area = read_area(request.aoi, request.aoi_layer, source.grid.crs, request.aoi_crs)
     part = window_of(source.grid, str(request.input), area, request.extent, request.extent_crs)
-    grid = model_grid(source.grid, model.card.resolution)
-    tile, overlap = _tile(request, model, network.margin)
+    grid = model_grid(source.grid, model.card.resolution if task.resampled else None)
+    tile, overlap = _tile(request, model, network.margin, task.overlap)
     core = tile - 2 * network.margin
     with open_raster(request.input) as dataset:
         tags = dict(dataset.tags())
     progress.report(0, "Trying the model")
     with model.stopping(progress):
-        reach = network.reach(tile) if request.blend == "hann" and overlap else None
+        reach = network.reach(tile) if task.blended and request.blend == "hann" and overlap else None
     ignored = left_out(overlap, reach)
     plan = Plan(
         source, grid, Axis(grid.height, core, overlap, ignored), Axis(grid.width, core, overlap, ignored), request.blend,
         part, area,
         channels.apply, network.scores, network.margin, beside)
     return Setup(
-        model, network, channels, plan, reach, [model.card.licence, tags.get("LICENSE", "")],
+        model, network, channels, plan, reach, task, [model.card.licence, tags.get("LICENSE", "")],
         [model.card.attribution, tags.get("ATTRIBUTION", "")])
 
 
@@ -141,7 +159,8 @@ def tell(setup: Setup, progress: Progress) -> None:
         if (uneven := spread(plan.source.grid)) > UNEVEN:
             progress.warn(f"Pixels of this raster differ in size by a factor of {uneven:.2g} from place to place; the size in "
                           "its middle is used. Warp it to a CRS that suits the place for better results.")
-    _tell_of_seams(setup, progress)
+    if setup.task.blended:
+        _tell_of_seams(setup, progress)
     progress.info(f"{setup.windows:,} windows of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in common "
                   f"({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
 
@@ -160,7 +179,7 @@ def _tell_of_seams(setup: Setup, progress: Progress) -> None:
                   + (f". With {2 * reach} in common there would be no trace of them." if reach is not None else "."))
 
 
-def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:
+def _tile(request: ModelRequest, model: Model, margin: int, share: float | None) -> tuple[int, int]:
     """Side of a window and the overlap of what it says, in the model's pixels."""
     tile = request.tile or model.tile_size
     fixed = model.inputs.size
@@ -174,5 +193,6 @@ def _tile(request: ModelRequest, model: Model, margin: int) -> tuple[int, int]:
     if request.overlap >= 0 or request.overlap_percent is not None:
         wanted = request.overlap if request.overlap_percent is None else round(core * request.overlap_percent / 100)
     else:
-        wanted = min(model.card.overlap_pixels(tile), core // 2)
+        usual = model.card.overlap_pixels(tile) if share is None else round(tile * share)
+        wanted = min(usual, core // 2)
     return tile, placed_overlap(core, wanted)

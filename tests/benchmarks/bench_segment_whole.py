@@ -22,7 +22,7 @@ from bitscape.processing.environment import prepare
 
 prepare()
 from bitscape.processing import operations  # noqa: E402
-from bitscape.processing.inference import run as flow  # noqa: E402
+from bitscape.processing.inference import reading  # noqa: E402
 from bitscape.processing.inference.run import Finished, run  # noqa: E402
 from bitscape.processing.inference.segment import SegmentRequest  # noqa: E402
 from bitscape.processing.inference.setup import set_up  # noqa: E402
@@ -100,7 +100,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
-    flow.clock = time.thread_time  # on one core, stages wait for each other
+    reading.clock = time.thread_time  # on one core, stages wait for each other
     with tempfile.TemporaryDirectory(prefix="bench-segment-", dir=os.environ.get("BENCH_DIR")) as name:
         folder = Path(name)
         small, large = make_raster(folder / "small.tif", 1024), make_raster(folder / "large.tif", SIZE)

@@ -65,6 +65,18 @@ PARAMETERS = {
         "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "THRESHOLD", "SMALL_SEGMENTS", "MIN_AREA", "TILE", "OVERLAP",
         "BLEND", "FLIPS", "PROVIDER", "THREADS", "OUTPUT", "SCORES", "CONFIDENCE", "POLYGONS",
     ],
+    "detectobjects": [
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "THRESHOLD", "IOU", "TILE", "OVERLAP", "PROVIDER", "THREADS",
+        "OUTPUT",
+    ],
+    "enhanceresolution": [
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "VALUES", "TILE", "OVERLAP", "FLIPS", "PROVIDER", "THREADS",
+        "OUTPUT",
+    ],
+    "matchexample": [
+        "INPUT", "MODEL", "CARD", "BANDS", "AOI", "EXTENT", "EXAMPLES", "TILE", "OVERLAP", "FLIPS", "PROVIDER", "THREADS",
+        "OUTPUT",
+    ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
 }
 
