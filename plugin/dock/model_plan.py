@@ -102,6 +102,14 @@ def outputs_of(algorithm: QgsProcessingAlgorithm, model_type: str = "") -> list[
     return sorted(found, key=lambda output: output.name != FIRST)
 
 
+def lacking(algorithm: QgsProcessingAlgorithm) -> list[str]:
+    """What it needs besides model and raster, in its words: its own form asks for that."""
+    flag = QgsProcessingParameterDefinition.Flag.FlagOptional
+    return [one.description() for one in algorithm.parameterDefinitions()
+            if not one.isDestination() and not one.flags() & flag and one.defaultValue() is None
+            and one.name() not in ("INPUT", "MODEL")]
+
+
 def output_words(output: Output, model_type: str) -> str:
     """An output in a word or two; what the algorithm calls it where it is none of ours."""
     main = {"Segmentor": tr("Classes"), "Regressor": tr("Numbers")}.get(model_type, output.title)

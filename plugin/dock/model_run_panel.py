@@ -271,6 +271,10 @@ class ModelRunPanel(QWidget):
         if info is not None and not self._outputs:
             return tr("The Toolbox has no algorithm for models of this type yet: {0}.").format(
                 model_plan.ALGORITHMS.get(info.model_type, info.model_type))
+        algorithm = model_plan.algorithm_of(info.model_type) if info is not None else None
+        more = model_plan.lacking(algorithm) if algorithm is not None else []
+        if more and not hindrance:
+            return tr("It also needs {0}: “More options…” asks for that, filled in as above.").format(", ".join(more))
         return hindrance
 
     def _taken(self) -> list[str]:

@@ -119,6 +119,7 @@ class Window:
         self.close_tab()
         self.areas.close_panel()
         self.session.close()
-        self.holder.deleteLater()
+        for widget in (self.holder, self.areas):
+            widget.deleteLater()
         self.canvas.stopRendering()
         sip.delete(self.canvas)

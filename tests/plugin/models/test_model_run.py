@@ -131,13 +131,26 @@ def test_cancel_is_at_once_and_leaves_nothing(window: Window) -> None:
 
 
 def test_a_type_is_run_by_the_algorithm_of_one_table(window: Window, monkeypatch: Any) -> None:
+    monkeypatch.setitem(model_plan.ALGORITHMS, "Superresolution", "notthere")
     window.take("finer")
-    assert "no algorithm for models of this type yet: enhanceresolution" in window.tab.run.names.text()
-    assert not window.tab.run.many.isEnabled()
-    monkeypatch.setitem(model_plan.ALGORITHMS, "Superresolution", "segmentraster")
+    panel = window.tab.run
+    assert "no algorithm for models of this type yet: notthere" in panel.names.text()
+    assert not panel.many.isEnabled() and not panel.go.isEnabled()
+    monkeypatch.setitem(model_plan.ALGORITHMS, "Superresolution", "enhanceresolution")
     window.choice.described.emit()
-    assert window.tab.run.go.isEnabled(), "one line is all that a new type takes"
-    assert window.tab.run.target.filePath().endswith("picture_finer.tif")
+    assert panel.go.isEnabled(), "one line is all that a new type takes"
+    assert panel.target.filePath().endswith("picture_finer.tif")
+    assert "Done in" in run(window)
+    data = gdal.Open(str(window.folder / "picture_finer.tif"))
+    assert (data.RasterXSize, data.RasterYSize) == (640, 480)
+
+
+def test_what_needs_more_than_a_raster_is_asked_for_in_its_own_form(window: Window, monkeypatch: Any) -> None:
+    monkeypatch.setitem(model_plan.ALGORITHMS, "Superresolution", "matchexample")
+    window.take("finer")
+    text = window.tab.run.names.text()
+    assert "It also needs Examples" in text and "More options" in text
+    assert not window.tab.run.go.isEnabled() and window.tab.run.options.isEnabled()
 
 
 def test_names_of_files_follow_the_first(ready: Window) -> None:

@@ -162,5 +162,4 @@ def test_models_without_a_preview_say_so(window: Window) -> None:
     window.take("finer")
     assert not window.tab.previews.start.isEnabled()
     assert "no preview" in window.tab.previews.start.toolTip()
-    assert "no algorithm for models of this type yet: enhanceresolution" in window.tab.run.names.text()
     assert "super-resolution" in window.tab.model.state.text()
