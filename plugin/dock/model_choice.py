@@ -58,8 +58,8 @@ class ModelChoice(QObject):
 
     @property
     def is_reading(self) -> bool:
-        """Whether a description is on its way."""
-        return self._settling.isActive() or self._token >= 0
+        """Whether a description is on its way, or a card is being saved, after which one will be."""
+        return self._settling.isActive() or self._token >= 0 or self._saving >= 0
 
     @property
     def card(self) -> Optional[Path]:
