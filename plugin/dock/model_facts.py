@@ -41,7 +41,7 @@ def facts(
         fact(tr("Measured"), "accuracy", _accuracy(card)),
     ]
     if card.get("limits"):
-        found.append(fact(tr("Limits"), "limits", _lines(card["limits"])))
+        found.append(fact(tr("Limits"), "limits", f"<small>{_lines(card['limits'])}</small>"))
     if not whole:
         return found
     found.append(fact(tr("Scaling"), "scale", _scaling(card)))
@@ -125,17 +125,14 @@ def _accuracy(card: Mapping[str, Any]) -> str:
     figures = card.get("accuracy") or []
     if not figures:
         return escape(tr("nothing: its author states no accuracy"))
-    lines = []
+    groups: dict[tuple[str, str], list[str]] = {}
     for one in figures:
-        text = one["measure"]
-        if one.get("value") is not None:
-            text = f"{text} {one['value']:.3g}"
-        if one.get("on"):
-            text = tr("{0} on {1}").format(text, one["on"])
-        line = escape(text)
-        if one.get("note"):
-            line += f"<br><small>{escape(one['note'])}</small>"
-        lines.append(line)
+        value = "" if one.get("value") is None else f" {one['value']:.3g}"
+        groups.setdefault((one.get("on") or "", one.get("note") or ""), []).append(f"{one['measure']}{value}")
+    lines = []
+    for (place, note), measured in groups.items():
+        small = ". ".join(part.rstrip(".") for part in (tr("On {0}").format(place) if place else "", note) if part)
+        lines.append(escape(", ".join(measured)) + (f"<br><small>{escape(small)}.</small>" if small else ""))
     return "<br>".join(lines)
 
 

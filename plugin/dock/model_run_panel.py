@@ -333,8 +333,9 @@ class ModelRunPanel(QWidget):
             self.cost.setText(escape(error.message))
 
     def _cost(self, found: Mapping[str, Any]) -> str:
-        text = tr("{0:,} windows, about {1}, about {2}.").format(
-            found["windows"], duration(found["seconds"]), size(found["bytes"]))
+        windows = tr("1 window") if found["windows"] == 1 else tr("{0:,} windows").format(found["windows"])
+        text = tr("{0}, about {1}, about {2}.").format(
+            windows, duration(found["seconds"]), size(found["bytes"]))
         free = found.get("free_bytes")
         if free is not None and free < found["bytes"]:
             text = tr("{0} Only {1} are free: choose another disk.").format(text, size(free))

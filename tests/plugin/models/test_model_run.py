@@ -36,7 +36,7 @@ def test_the_cost_and_where_it_runs_are_told_first(ready: Window) -> None:
     assert whole > 4 and "windows, about " in text and "Runs on the CPU, with" in text
     ready.canvas.setExtent(ready.box(0, 0, 60, 45))
     panel.choose_where(VIEW)
-    assert eventually(lambda: "windows" in panel.cost.text() and int(panel.cost.text().split()[0]) < whole, 30)
+    assert eventually(lambda: " window" in panel.cost.text() and int(panel.cost.text().split()[0]) < whole, 30)
     assert panel.go.isEnabled() and panel.copy.isEnabled()
 
 
