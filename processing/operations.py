@@ -70,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
+    "mappoints": Operation("statistics.map_points", "map_points", "PointsRequest"),
     "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
     "compareprecision": Operation("inference.precision", "compare_precision", "PrecisionRequest"),
     "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
