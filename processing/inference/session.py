@@ -40,7 +40,9 @@ class Session:
         self._lock = threading.Lock()
         self._running: set[Any] = set()
         self._stopped = False
-        self.provider, self.fallback, self.onnx = self._load(choose(wanted))
+        self._loading: Any = None
+        with self.stopping(progress):
+            self.provider, self.fallback, self.onnx = self._load(choose(wanted))
         self.metadata, self.inputs, self.outputs = self._described()
         if self.fallback:
             progress.warn(self.fallback)
@@ -81,9 +83,11 @@ class Session:
                 self._running.discard(options)
 
     def stop(self) -> None:
-        """End all runs, at the next operator of the model, and refuse new ones."""
+        """End loading and all runs, at the next operator of the model, and refuse new runs."""
         with self._lock:
             self._stopped = True
+            if hasattr(self._loading, "set_load_cancellation_flag"):  # onnxruntime 1.21 and later
+                self._loading.set_load_cancellation_flag(True)
             for options in self._running:
                 _end(options)
 
@@ -138,11 +142,14 @@ class Session:
         """A session of the candidate, or None and why not. Raises ModelError where the ``last`` one fails too."""
         if not candidate.offered:
             return None, f"{candidate.title} is not in the onnxruntime that is installed"
+        self._loading = _options(self.threads)
         try:
             session = onnxruntime.InferenceSession(
-                str(self.path), _options(self.threads), [candidate.name], [options(candidate, self.threads)]
+                str(self.path), self._loading, [candidate.name], [options(candidate, self.threads)]
             )
         except Exception as error:  # onnxruntime's exceptions have no common base but this
+            if self._stopped:
+                raise Cancelled from error
             if last:
                 raise self._unloadable(error) from error
             return None, f"{candidate.title} failed ({_first_line(error)})"

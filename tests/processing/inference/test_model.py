@@ -496,3 +496,29 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"KEEPME", b"\xff\xfe\x8b\x00\x01\x02"))
     with pytest.raises(ModelError, match="damaged: its names or metadata are not text"):
         Model.open(path)
+
+
+def test_cancel_while_it_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """onnxruntime is told while it builds the session: a stand-in for a file that takes minutes to load."""
+
+    class Slow:
+        def __init__(self, _path: str, options: Any, *_: object) -> None:
+            for _ in range(400):
+                time.sleep(0.01)
+                if Told.flag:
+                    raise RuntimeError("session initialization canceled")
+
+    class Told(onnxruntime.SessionOptions):
+        flag = False
+
+        def set_load_cancellation_flag(self, value: bool) -> None:
+            Told.flag = value
+
+    path = models.segmentor(tmp_path / "a.onnx")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Slow)
+    monkeypatch.setattr(onnxruntime, "SessionOptions", Told)
+    progress = Progress()
+    threading.Timer(0.1, progress.cancel).start()
+    with pytest.raises(Cancelled):
+        Model.open(path, "cpu", progress=progress)
+    assert Told.flag
