@@ -166,7 +166,7 @@ def test_area_of_interest_and_extent(tmp_path: Path, write_features: Any) -> Non
     segment(model, source, classes=tmp_path / "whole.tif", scores=tmp_path / "whole_scores.tif")
     left, top = 500_000, 5_000_000
     ring = shapely.Polygon([(left + 503, top - 301), (left + 3507.3, top - 808.1), (left + 1501.7, top - 4202.9)])
-    far = shapely.box(left + 5505, top - 4805, left + 5805, top - 4605)
+    far = shapely.box(left + 5501, top - 4808, left + 5801, top - 4602)
     area = write_features(tmp_path / "aoi.gpkg", np.array([ring, far]), {"n": [1, 2]}, "EPSG:32610")
     result = segment(model, source, classes=tmp_path / "part.tif", scores=tmp_path / "part_scores.tif", aoi=area)
     with rasterio.open(tmp_path / "part.tif") as dataset:
