@@ -48,6 +48,12 @@ class LabelError(InputError):
     kind = "labels"
 
 
+class ModelError(InputError):
+    """An ONNX model or its card that cannot be used as it is, or that failed while it ran."""
+
+    kind = "model"
+
+
 class Cancelled(BitscapeError):
     """The user stopped the work; nothing was written."""
 
@@ -72,6 +78,7 @@ KINDS: dict[str, type[BitscapeError]] = {
         GridMismatch,
         BasisMismatch,
         LabelError,
+        ModelError,
         Cancelled,
         BackendError,
     )

@@ -76,6 +76,15 @@ OPERATIONS: dict[str, Operation] = {
     "livefind": Operation("retrieval.live_find", "live_find", "LiveFindRequest"),
     "similarityraster": Operation("embeddings.similarity", "similarity_raster", "SimilarityRequest"),
     "evaluaterecall": Operation("retrieval.evaluate_recall", "evaluate_recall", "RecallRequest"),
+    "mappoints": Operation("statistics.map_points", "map_points", "PointsRequest"),
+    "describemodel": Operation("inference.describemodel", "describe_model", "DescribeModelRequest"),
+    "compareprecision": Operation("inference.precision", "compare_precision", "PrecisionRequest"),
+    "savecard": Operation("inference.savecard", "save_card", "SaveCardRequest"),
+    "segmentraster": Operation("inference.segment", "segment_raster", "SegmentRequest"),
+    "estimatesegment": Operation("inference.estimate", "estimate_segment", "EstimateRequest"),
+    "detectobjects": Operation("prediction.detect", "detect_objects", "DetectRequest"),
+    "enhanceresolution": Operation("prediction.enhance", "enhance_resolution", "EnhanceRequest"),
+    "matchexample": Operation("prediction.match", "match_example", "MatchRequest"),
 }
 
 

@@ -65,6 +65,8 @@ def main() -> None:
             run("warmlive", tiles=tiles, classes=classes)
     numbers()
     codes()
+    channels()
+    segmentation()
 
 
 def codes() -> None:
@@ -97,6 +99,35 @@ def numbers() -> None:
     out = np.empty(4, np.float32)
     predict_numbers(np.zeros((8, 4), np.int8), np.ones(8), 0.0, out)
     halve(out.reshape(1, 2, 2), 1, 1, float("nan"))
+
+
+def channels() -> None:
+    """The kernels that make a raster's pixels a model's channels, for each type of pixel."""
+    import numpy as np
+    from bitscape.processing.inference.channels import KERNEL_TYPES, linear, normalised_difference
+
+    one, valid, out = np.float32(1), np.ones((2, 2), np.bool_), np.empty((2, 2), np.float32)
+    for name in KERNEL_TYPES:
+        pixels = np.ones((2, 2), name)
+        linear(pixels, one, one, valid, out)
+        normalised_difference(pixels, pixels, one, one, valid, out)
+
+
+def segmentation() -> None:
+    """The kernels between a model's windows and its maps: the sample has no model."""
+    import numpy as np
+    from bitscape.processing.inference.blending import add_weighted
+    from bitscape.processing.inference.decision import Decision
+    from bitscape.processing.inference.resolution import Scale, resample
+    from bitscape.processing.inference.smoothing import smoothed
+
+    scores, weights = np.zeros((2, 8, 8), np.float32), np.ones(8, np.float32)
+    add_weighted(scores, weights, weights, np.zeros((2, 16, 16), np.float32)[:, :8, :8])
+    Decision((0, 1), True, 0.0, 255)(scores, np.ones((8, 8), np.bool_))
+    taps = Scale(2.0).taps(0, 4, 8)
+    for kind in (np.uint8, np.int16, np.uint16, np.float32):
+        resample(scores.astype(kind), np.ones((8, 8), np.bool_), taps, taps)
+    list(smoothed(np.zeros((8, 8), np.uint8), 3))
 
 
 if __name__ == "__main__":

@@ -146,12 +146,11 @@ def _style(result: dict[str, Any]) -> None:
         periods = list(dict.fromkeys(kind["period"] for kind in result["kinds"]))
         entries = [(period, tr("first in {0}").format(period.replace("-", "→")), colour)
                    for period, colour in zip(periods, ramp_colours(len(periods)))]
-    style_polygons(result["output"], result["field"], entries, _aliases(result))
+    style_polygons(result["output"], result["field"], entries, field_aliases(result["fields"], result["score_of"]))
 
 
-def _aliases(result: dict[str, Any]) -> dict[str, str]:
-    """What the fields are called where they are shown."""
-    of = result["score_of"]
+def field_aliases(fields: list[str], of: str) -> dict[str, str]:
+    """What the fields are called where they are shown; ``of``: what the score is of."""
     names = {
         "class": tr("class"), "value": tr("number in the map"), "period": tr("period"),
         "first_period": tr("first period with it"), "first_year": tr("year in which it is first mapped"),
@@ -160,4 +159,4 @@ def _aliases(result: dict[str, Any]) -> dict[str, str]:
         "perimeter": tr("perimeter (map units)"),
         "mean_score": tr("mean score of {0} (0 to 1), no probability").format(of),
     }
-    return {field: names[field] for field in result["fields"]}
+    return {field: names[field] for field in fields}

@@ -20,8 +20,12 @@ from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
 from .decompress_embeddings import DecompressEmbeddings
 from .design_sample import DesignSample
+from .detect_objects import DetectObjects
+from .enhance_resolution import EnhanceResolution
 from .evaluate_recall import EvaluateRecall
 from .find_similar import FindSimilar
+from .match_example import MatchExample
+from .segment_raster import SegmentRaster
 from .similarity_raster import SimilarityRaster
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
@@ -29,7 +33,8 @@ from .train_classifier import TrainClassifier
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    FindSimilar, SimilarityRaster, EvaluateRecall, BuildRetrievalStore,
+    BuildRetrievalStore, FindSimilar, SimilarityRaster, EvaluateRecall, SegmentRaster, DetectObjects, EnhanceResolution,
+    MatchExample,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

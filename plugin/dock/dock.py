@@ -20,6 +20,7 @@ from .folding import WIDTH, folding, scrolling
 from .imagery_panel import ImageryPanel
 from .label_tab import LabelTab
 from .live_loop import LiveLoop
+from .models_tab import ModelsTab
 from .project_entry import ProjectEntry
 from .session import Session
 from .validate_tab import ValidateTab
@@ -46,6 +47,7 @@ class BitscapeDock(QgsDockWidget):
         self._imagery_box = folding(tr("Imagery"), self.imagery, False)
         self.label = LabelTab(self.session, self.loop, self.resident, self.imagery, iface)
         self.validate = ValidateTab(self.session, self.resident, self.imagery, iface)
+        self.models = ModelsTab(self.session, self.label.aoi, iface)
         self._lay_out()
         self._connect()
         self.restore()
@@ -61,10 +63,11 @@ class BitscapeDock(QgsDockWidget):
             self.imagery.from_json(entry.imagery)
             self.label.restore(entry)
             self.validate.restore(entry)
+            self.models.restore(entry)
         if entry.tiles:
             self.loop.open_tiles(Path(entry.tiles))
         else:
-            self.tabs.setCurrentIndex(1)
+            self.tabs.setCurrentWidget(self._validating if entry.sample else self._models)
 
     def remember(self, *_: Any) -> None:
         """Write the session into the project; QGIS asks when it saves one."""
@@ -79,6 +82,7 @@ class BitscapeDock(QgsDockWidget):
             sample=str(validation.sample.path) if validation.sample is not None else "",
             map=str(validation.map_path) if validation.sample is not None and validation.map_path is not None else "",
             interpreter=validation.interpreter if validation.sample is not None else "",
+            **self.models.entry(),
         ).write(self.project)
 
     def start_anew(self) -> None:
@@ -92,6 +96,7 @@ class BitscapeDock(QgsDockWidget):
         self.project.cleared.disconnect(self._cleared)
         self.project.readProject.disconnect(self._read)
         self.visibilityChanged.disconnect(self._on_visibility)
+        self.models.close_tab()
         self.validate.close_tab()
         self.label.close_tab()
         self.backend.close_checks()
@@ -111,6 +116,9 @@ class BitscapeDock(QgsDockWidget):
         self.tabs.addTab(scrolling(self.label), tr("Label"))
         self._validating = scrolling(self.validate)
         self.tabs.addTab(self._validating, tr("Validate"))
+        self._models = scrolling(self.models)
+        self.tabs.addTab(self._models, tr("Models"))
+        self.tabs.setTabToolTip(self.tabs.indexOf(self._models), tr("Run ONNX models on any raster"))
         self.tabs.setTabToolTip(0, tr("Click, and the whole map answers"))
         self.tabs.setTabToolTip(1, tr("Interpret random points, and know how good the map is"))
         inside = QWidget()
@@ -137,8 +145,12 @@ class BitscapeDock(QgsDockWidget):
         self.project.readProject.connect(self._read)
 
     def _show_tab(self, index: int) -> None:
-        """One tab is left, and the other gets the imagery."""
-        (self.validate if index == 0 else self.label).leave()
+        """The other tabs are left; Label or Validate gets the imagery, where it is one of these."""
+        for other, tab in ((0, self.label), (1, self.validate), (self.tabs.indexOf(self._models), self.models)):
+            if other != index:
+                tab.leave()
+        if index > 1:
+            return
         (self.label if index == 0 else self.validate).imagery_place.addWidget(self._imagery_box)
         self.imagery.hint.setText(
             tr("Each label records the date of the imagery that was on screen.") if index == 0
@@ -160,6 +172,7 @@ class BitscapeDock(QgsDockWidget):
     def _cleared(self) -> None:
         self.label.leave()
         self.validate.forget()
+        self.models.forget()
         self.session.forget()
 
     def _read(self, *_: Any) -> None:

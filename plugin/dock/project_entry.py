@@ -12,13 +12,14 @@ from qgis.core import QgsProject
 from ..layers.score_views import CLASSES, SCORE, UNCERTAINTY
 
 SCOPE, KEY = "Bitscape", "/session"
-PATHS = ("tiles", "sample", "map")
+PATHS = ("tiles", "sample", "map", "model", "raster")
 
 
 @dataclass(frozen=True)
 class ProjectEntry:
-    """``tiles``, ``sample`` and ``map``: paths, made relative by the project as layers' are; there are tiles, or a
-    sample, or both. ``labels`` and ``aoi``: ids of layers."""
+    """``tiles``, ``sample``, ``map``, ``model`` and ``raster``: paths, made relative by the project as layers' are;
+    there are tiles, or a sample, or a model, or several of these. ``labels`` and ``aoi``: ids of layers. ``bands``:
+    numbers that the user chose, separated by commas."""
 
     tiles: str = ""
     labels: str = ""
@@ -33,10 +34,14 @@ class ProjectEntry:
     sample: str = ""
     map: str = ""
     interpreter: str = ""
+    model: str = ""
+    raster: str = ""
+    bands: str = ""
+    provider: str = ""
 
     def write(self, project: QgsProject) -> None:
         """Into the project; nothing where there is nothing to keep."""
-        if not self.tiles and not self.sample:
+        if not (self.tiles or self.sample or self.model):
             project.removeEntry(SCOPE, KEY)
             return
         paths = {name: project.writePath(path) for name, path in self._paths().items()}
@@ -60,7 +65,7 @@ class ProjectEntry:
         if any(not isinstance(value, type(getattr(cls, name))) for name, value in known.items()):
             return None
         entry = cls(**known, **{name: float(value) for name, value in shares.items()})
-        if not (entry.tiles or entry.sample) or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
+        if not (entry.tiles or entry.sample or entry.model) or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
             return None
         paths = {name: str(Path(project.readPath(path))) for name, path in entry._paths().items()}
         return cls(**{**asdict(entry), **paths})

@@ -99,6 +99,12 @@ class RunStatus(QWidget):
             self._run.close()
             self._run = None
 
+    def drop_run(self) -> None:
+        """The run that is shown was given up, and will say nothing any more."""
+        if self._run is not None:
+            self._run = None
+            self.changed.emit()
+
     @property
     def seconds(self) -> float:
         """Since the run began."""

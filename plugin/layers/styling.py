@@ -56,6 +56,11 @@ def style_score(path: str | Path, low: str, high: str, band: int = 1) -> None:
     _fill("score.qml", path, band=str(band), low=escape(low), high=escape(high))
 
 
+def style_confidence(path: str | Path, low: str, high: str) -> None:
+    """A confidence (uint8 0…254): purple where it is undecided, see-through where it is sure; the ends' labels."""
+    _fill("confidence.qml", path, low=escape(low), high=escape(high))
+
+
 def style_magnitude(path: str | Path, low: str, high: str) -> None:
     """A change magnitude (uint8, 254 is 1): see-through up to 0.02, then yellow, orange, dark red from 0.6 on.
 

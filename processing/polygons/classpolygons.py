@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,12 @@ class Seen:
     selected: int = 0
 
 
-def class_polygons(request: PolygonRequest, progress: Progress) -> PolygonResult:
+def class_polygons(
+    request: PolygonRequest, progress: Progress, origin: dict[str, Any] | None = None
+) -> PolygonResult:
     """Write the polygons, and of several maps the transitions; all files appear, or none.
+
+    ``origin``: the provenance record of an operation that makes polygons of its own map; None: one of this operation.
 
     The raster is worked on in row bands and lies in an unnamed temporary file beside the output (five bytes a pixel).
     Memory is that of a band, of what is kept (some hundred bytes a region), of the outlines that are not finished (ten
@@ -146,7 +150,7 @@ def class_polygons(request: PolygonRequest, progress: Progress) -> PolygonResult
     work = Work(maps, targets_of(maps), periods, part, areas, on_earth)
     scores, score_of = _scores(request, work)
     inputs = [path for path in (*request.inputs, request.score, request.aoi) if path is not None]
-    record = provenance(
+    record = origin or provenance(
         "classpolygons", request.model_dump(mode="json"), inputs,
         [one.tags.get("LICENSE", "") for one in maps.maps], [one.tags.get("ATTRIBUTION", "") for one in maps.maps])
     description = f"{_title(work)}. {NOT_AN_ESTIMATE}"

@@ -15,8 +15,8 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression", "findsimilar", "similarityraster", "evaluaterecall",
-              "buildretrievalstore")
+              "decompressembeddings", "comparecompression", "buildretrievalstore", "findsimilar", "similarityraster",
+              "evaluaterecall", "segmentraster", "detectobjects", "enhanceresolution", "matchexample")
 
 
 def ask(qgis: Qgis, *words: str) -> str:
