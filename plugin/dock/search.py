@@ -296,7 +296,9 @@ def _points(feature: QgsFeature) -> list[QgsPointXY]:
         return []
     if geometry.type() == QgsWkbTypes.GeometryType.PointGeometry:
         return [QgsPointXY(one) for one in geometry.vertices()]
-    inside = geometry.pointOnSurface()
+    inside = geometry.centroid()
+    if not geometry.contains(inside):
+        inside = geometry.pointOnSurface()
     return [inside.asPoint()] if not inside.isNull() else []
 
 
