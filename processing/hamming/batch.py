@@ -1,0 +1,154 @@
+"""The nearest codes of many queries by Hamming distance, exact, at the speed of the processor's own counting.
+
+Blocks of codes are turned so that the same word of 256 rows lies together: rows are in the lanes of vectors, and a
+block serves all queries while it is in the first-level cache. Few queries read the rows as they lie.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..executors import cores, in_order
+from .distance import block_rows, scan_columns, scan_rows, turn
+from .ranking import NO_ROW, ascending, offer
+from .vectors import LANES, WORD
+from .words import aligned, as_words, checked, pad_rows, words_of
+
+TURNED_FROM = 6
+"""Queries from which turning a block pays."""
+QUERIES_AT_ONCE = 2048
+"""Queries that stay in the second-level cache."""
+PART_ROWS = 1 << 16
+"""Of codes that one thread takes at once, at least."""
+FARTHEST = np.iinfo(np.uint16).max
+
+
+class Nearest:
+    """The ``k`` nearest of all codes that were added, of each query: add shard after shard, then ask for the result.
+
+    Rows are numbered on from ``first_row`` of each ``add``; equal distances go to the lower row, whatever the order
+    in which codes are added.
+    """
+
+    def __init__(self, queries: NDArray[np.uint8], k: int) -> None:
+        """``queries`` (q, bytes) uint8, ``k`` ≥ 0. Raises ValueError for what is not codes."""
+        values = checked(queries)
+        self.size = values.shape[1]
+        self._queries = as_words(values)
+        self._best = np.full((len(values), max(k, 0)), FARTHEST, np.uint16)
+        self._rows = np.full(self._best.shape, NO_ROW, np.int64)
+
+    def add(self, codes: NDArray[np.uint8], first_row: int = 0) -> None:
+        """Look through codes (n, bytes). Raises ValueError if their length is another."""
+        values = checked(codes, self.size)
+        if self._best.size == 0 or len(values) == 0:
+            return
+        words = words_of(self.size)
+        rows = block_rows(words)
+        columns, totals = aligned((words, rows), np.uint64), aligned((rows,), np.uint64)
+        padded = aligned((rows if self.size % WORD else 0, words * WORD), np.uint8)
+        padded[:] = 0
+        for start in range(0, len(self._queries), QUERIES_AT_ONCE):
+            part = slice(start, start + QUERIES_AT_ONCE)
+            _scan(self._queries[part], values, first_row, columns, padded, totals, self._best[part], self._rows[part])
+
+    def merge(self, other: Nearest) -> None:
+        """Take over what another has found of other codes for the same queries."""
+        _merge(other._best, other._rows, self._best, self._rows)
+
+    def result(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Distances (q, k) int32, ascending, and rows (q, k) int64; both are −1 where there were fewer codes."""
+        best, rows = self._best.copy(), self._rows.copy()
+        _sort(best, rows)
+        distances = best.astype(np.int32)
+        missing = rows == NO_ROW
+        distances[missing], rows[missing] = -1, -1
+        return distances, rows
+
+
+def nearest(
+    queries: NDArray[np.uint8], codes: NDArray[np.uint8], k: int, executor: Executor | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The ``k`` nearest of codes (n, bytes) to each of queries (q, bytes): distances int32 and rows int64, (q, k) both.
+
+    Ascending distance, ties by ascending row; −1 and −1 where n < k. With an executor parts of the codes are searched
+    side by side; the result is the same. Raises ValueError for what is not codes, or of different lengths.
+    """
+    found = Nearest(queries, k)
+    values = checked(codes, found.size)
+    parts = row_parts(len(values)) if executor is not None else []
+    if executor is None or len(parts) < 2:
+        found.add(values)
+        return found.result()
+
+    def search(part: slice) -> Nearest:
+        one = Nearest(queries, k)
+        one.add(values[part], part.start)
+        return one
+
+    for one in in_order(executor, search, parts, cores()):
+        found.merge(one)
+    return found.result()
+
+
+def row_parts(count: int) -> list[slice]:
+    """Slices of rows that are searched side by side: as many as there are cores, none small."""
+    size = max(PART_ROWS, -(-count // cores()))
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+@njit(nogil=True, cache=True)
+def _scan(
+    queries: NDArray[np.uint64], codes: NDArray[np.uint8], first_row: int, columns: NDArray[np.uint64],
+    padded: NDArray[np.uint8], totals: NDArray[np.uint64], best: NDArray[np.uint16], rows: NDArray[np.int64],
+) -> None:
+    size, words = codes.shape[1], columns.shape[0]
+    step = columns.shape[1]
+    for start in range(0, len(codes), step):
+        count = min(step, len(codes) - start)
+        base = codes.ctypes.data + start * size
+        if len(padded) > 0:
+            pad_rows(codes[start : start + count], padded)
+            base = padded.ctypes.data
+        turned = len(queries) >= TURNED_FROM and count % LANES == 0
+        if turned:
+            turn(base, count, columns)
+        for query in range(len(queries)):
+            asked = queries.ctypes.data + query * words * WORD
+            if turned:
+                least = scan_columns(columns, asked, count, totals)
+            else:
+                least = scan_rows(base, asked, count, words, totals)
+            held, places = best[query], rows[query]
+            if least < held[0] or (least == held[0] and first_row + start < places[0]):
+                _offer_block(totals[:count], first_row + start, held, places)
+
+
+@njit(nogil=True, cache=True)
+def _offer_block(totals: NDArray[np.uint64], first: int, best: NDArray[np.uint16], rows: NDArray[np.int64]) -> None:
+    for i in range(len(totals)):
+        total = np.uint16(totals[i])
+        if total < best[0] or (total == best[0] and first + i < rows[0]):
+            offer(best, rows, total, first + i)
+
+
+@njit(nogil=True, cache=True)
+def _merge(
+    other: NDArray[np.uint16], other_rows: NDArray[np.int64], best: NDArray[np.uint16], rows: NDArray[np.int64]
+) -> None:
+    for query in range(len(best)):
+        held, places = best[query], rows[query]
+        for i in range(len(held)):
+            value, row = other[query, i], other_rows[query, i]
+            if value < held[0] or (value == held[0] and row < places[0]):
+                offer(held, places, value, row)
+
+
+@njit(nogil=True, cache=True)
+def _sort(best: NDArray[np.uint16], rows: NDArray[np.int64]) -> None:
+    for query in range(len(best)):
+        ascending(best[query], rows[query])
