@@ -71,6 +71,7 @@ OPERATIONS: dict[str, Operation] = {
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
+    "findsimilar": Operation("retrieval.find", "find_similar", "FindRequest"),
     "livefind": Operation("retrieval.live_find", "live_find", "LiveFindRequest"),
 }
 

@@ -63,6 +63,23 @@ def main() -> None:
         for classes in (2, 3):
             run("warmlive", tiles=tiles, classes=classes)
     numbers()
+    codes()
+
+
+def codes() -> None:
+    """The kernels of binary codes: nothing above searches among any."""
+    import numpy as np
+    from bitscape.processing import hamming
+    from bitscape.processing.hamming.batch import between
+
+    rows = np.zeros((8, 131), np.uint8)
+    hamming.nearest(rows, rows, 1)
+    between(rows, rows)
+    hamming.distances(rows[0], rows)
+    hamming.smallest(np.zeros(64, np.float32), 1)
+    hamming.smallest(np.zeros(64, np.uint16), 1)
+    hamming.scores(rows, rows, rows[:1])
+    hamming.majority(rows, 1048)
 
 
 def numbers() -> None:

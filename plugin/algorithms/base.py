@@ -31,6 +31,7 @@ GROUPS = {
     "accuracyandarea": QT_TRANSLATE_NOOP("Bitscape", "Accuracy and area"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
     "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
+    "similaritysearch": QT_TRANSLATE_NOOP("Bitscape", "Similarity search"),
 }
 
 

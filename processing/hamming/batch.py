@@ -13,12 +13,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..executors import cores, in_order
-from .distance import block_rows, scan_columns, scan_rows, turn
+from .distance import scan_columns, scan_rows, scratch, turn
 from .ranking import NO_ROW, ascending, offer
-from .vectors import LANES, WORD
-from .words import aligned, as_words, checked, pad_rows, words_of
+from .vectors import LANES, LINE, WORD
+from .words import as_words, checked, pad_rows
 
-TURNED_FROM = 6
+TURNED_FROM = 4
 """Queries from which turning a block pays."""
 QUERIES_AT_ONCE = 2048
 """Queries that stay in the second-level cache."""
@@ -47,11 +47,7 @@ class Nearest:
         values = checked(codes, self.size)
         if self._best.size == 0 or len(values) == 0:
             return
-        words = words_of(self.size)
-        rows = block_rows(words)
-        columns, totals = aligned((words, rows), np.uint64), aligned((rows,), np.uint64)
-        padded = aligned((rows if self.size % WORD else 0, words * WORD), np.uint8)
-        padded[:] = 0
+        columns, padded, totals = scratch(self.size)
         for start in range(0, len(self._queries), QUERIES_AT_ONCE):
             part = slice(start, start + QUERIES_AT_ONCE)
             _scan(self._queries[part], values, first_row, columns, padded, totals, self._best[part], self._rows[part])
@@ -95,6 +91,15 @@ def nearest(
     return found.result()
 
 
+def between(queries: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """All distances of queries (q, bytes) to codes (n, bytes): (q, n) uint16. Raises ValueError as ``nearest`` does."""
+    asked = checked(queries)
+    values = checked(codes, asked.shape[1])
+    out = np.empty((len(asked), len(values)), np.uint16)
+    _between(as_words(asked), values, *scratch(asked.shape[1]), out)
+    return out
+
+
 def row_parts(count: int) -> list[slice]:
     """Slices of rows that are searched side by side: as many as there are cores, none small."""
     size = max(PART_ROWS, -(-count // cores()))
@@ -102,30 +107,67 @@ def row_parts(count: int) -> list[slice]:
 
 
 @njit(nogil=True, cache=True)
+def _prepare(
+    codes: NDArray[np.uint8], start: int, few: bool, columns: NDArray[np.uint64], padded: NDArray[np.uint8]
+) -> tuple[int, bool]:
+    """The block of codes that begins at row ``start``: its address, in columns or as rows, and which of the two."""
+    step, size = columns.shape[1], codes.shape[1]
+    words = (size + WORD - 1) // WORD
+    count = min(step, len(codes) - start)
+    base, after = codes.ctypes.data + start * size, (len(codes) - start - count) * size
+    if len(padded) > 0:
+        pad_rows(codes[start : start + count], padded)
+        base, after = padded.ctypes.data, 0
+    if count % LANES != 0:
+        return base, False
+    if words == 1:  # a column as it is
+        return base, True
+    if few or after < LINE:
+        return base, False
+    turn(base, count, words, columns)
+    return columns.ctypes.data, True
+
+
+@njit(nogil=True, cache=True)
 def _scan(
     queries: NDArray[np.uint64], codes: NDArray[np.uint8], first_row: int, columns: NDArray[np.uint64],
     padded: NDArray[np.uint8], totals: NDArray[np.uint64], best: NDArray[np.uint16], rows: NDArray[np.int64],
 ) -> None:
-    size, words = codes.shape[1], columns.shape[0]
-    step = columns.shape[1]
+    words, step = queries.shape[1], columns.shape[1]
+    bounds = best[:, 0].copy()
     for start in range(0, len(codes), step):
         count = min(step, len(codes) - start)
-        base = codes.ctypes.data + start * size
-        if len(padded) > 0:
-            pad_rows(codes[start : start + count], padded)
-            base = padded.ctypes.data
-        turned = len(queries) >= TURNED_FROM and count % LANES == 0
-        if turned:
-            turn(base, count, columns)
+        block, in_columns = _prepare(codes, start, len(queries) < TURNED_FROM, columns, padded)
         for query in range(len(queries)):
-            asked = queries.ctypes.data + query * words * WORD
-            if turned:
-                least = scan_columns(columns, asked, count, totals)
-            else:
-                least = scan_rows(base, asked, count, words, totals)
-            held, places = best[query], rows[query]
-            if least < held[0] or (least == held[0] and first_row + start < places[0]):
-                _offer_block(totals[:count], first_row + start, held, places)
+            least = _count(block, in_columns, queries[query].ctypes.data, count, words, totals)
+            if least <= bounds[query]:
+                held, places = best[query], rows[query]
+                if least < held[0] or first_row + start < places[0]:
+                    _offer_block(totals[:count], first_row + start, held, places)
+                    bounds[query] = held[0]
+
+
+@njit(nogil=True, cache=True)
+def _between(
+    queries: NDArray[np.uint64], codes: NDArray[np.uint8], columns: NDArray[np.uint64], padded: NDArray[np.uint8],
+    totals: NDArray[np.uint64], out: NDArray[np.uint16],
+) -> None:
+    words, step = queries.shape[1], columns.shape[1]
+    for start in range(0, len(codes), step):
+        count = min(step, len(codes) - start)
+        block, in_columns = _prepare(codes, start, len(queries) < TURNED_FROM, columns, padded)
+        for query in range(len(queries)):
+            _count(block, in_columns, queries[query].ctypes.data, count, words, totals)
+            line = out[query, start : start + count]
+            for i in range(count):
+                line[i] = totals[i]
+
+
+@njit(nogil=True, cache=True)
+def _count(block: int, in_columns: bool, query: int, count: int, words: int, totals: NDArray[np.uint64]) -> int:
+    if in_columns:
+        return scan_columns(block, len(totals) * WORD, query, count, words, totals)
+    return scan_rows(block, words * WORD, query, count, words, totals)
 
 
 @njit(nogil=True, cache=True)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..executors import cores, in_order
 from .algebra import count_ones
 from .batch import row_parts
-from .distance import MOST_ROWS, ask_for
-from .vectors import LANES, VECTOR_BYTES, WORD, load_word, popcount, row_weight
-from .words import aligned, as_words, checked, pad_rows, words_of
+from .distance import scratch
+from .vectors import WORD, row_weights
+from .words import as_words, checked, pad_rows
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Planes:
         values //= factor
         count = int(values.max(initial=0)).bit_length()
         bits = (values[None] >> np.arange(count - 1, -1, -1)[:, None]) & 1
-        planes = as_words(np.packbits(bits.astype(bool), axis=1))
+        planes = as_words(np.packbits(bits.astype(bool), axis=1).reshape(count, len(weights) // 8))
         mirror = as_words(np.packbits(turned)[None])
         return _Planes(mirror[0], planes, factor), int(weights[turned].sum())
 
@@ -86,13 +86,11 @@ class BitWeights:
 
     def _scores(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         out = np.empty(len(codes), np.float32)
-        words = words_of(self.size)
-        padded = aligned((MOST_ROWS if self.size % WORD else 0, words * WORD), np.uint8)
-        padded[:] = 0
+        _, padded, totals = scratch(self.size)
         one, other = self._sides[0], self._sides[-1]
         second = other.factor if len(self._sides) > 1 else 0
-        _weigh(codes, padded, words, one.mirror, one.planes, one.factor, other.mirror, other.planes, second,
-               self._constant, self.divisor, out)
+        _weigh(codes, padded, totals.view(np.int64), one.mirror, one.planes, one.factor,
+               other.mirror, other.planes, second, self._constant, self.divisor, out)
         return out
 
 
@@ -108,47 +106,45 @@ def scores(
 
 
 @njit(nogil=True, cache=True)
-def _weight(row: int, mirror: NDArray[np.uint64], planes: NDArray[np.uint64]) -> int:
-    count, words = planes.shape
-    stride, seen, plane = words * WORD, mirror.ctypes.data, planes.ctypes.data
-    total, left = 0, words
-    while left >= 2 * LANES:
-        total += row_weight(row, seen, plane, stride, count, 2)
-        row += 2 * VECTOR_BYTES
-        seen += 2 * VECTOR_BYTES
-        plane += 2 * VECTOR_BYTES
-        left -= 2 * LANES
-    if left >= LANES:
-        total += row_weight(row, seen, plane, stride, count, 1)
-        row += VECTOR_BYTES
-        seen += VECTOR_BYTES
-        plane += VECTOR_BYTES
-        left -= LANES
-    for place in range(0, left * WORD, WORD):
-        word, part = load_word(row + place) ^ load_word(seen + place), 0
-        for number in range(count):
-            part = 2 * part + popcount(word & load_word(plane + number * stride + place))
-        total += part
-    return total
-
-
-@njit(nogil=True, cache=True)
 def _weigh(
-    codes: NDArray[np.uint8], padded: NDArray[np.uint8], words: int,
+    codes: NDArray[np.uint8], padded: NDArray[np.uint8], totals: NDArray[np.int64],
     mirror: NDArray[np.uint64], planes: NDArray[np.uint64], factor: int,
     other_mirror: NDArray[np.uint64], other_planes: NDArray[np.uint64], other_factor: int,
     constant: int, divisor: int, out: NDArray[np.float32],
 ) -> None:
-    for start in range(0, len(codes), MOST_ROWS):
-        part = codes[start : start + MOST_ROWS]
+    for start in range(0, len(codes), len(totals)):
+        part, found = codes[start : start + len(totals)], out[start : start + len(totals)]
         base = part.ctypes.data
         if len(padded) > 0:
             pad_rows(part, padded)
             base = padded.ctypes.data
-        for i in range(len(part)):
-            row = base + i * words * WORD
-            ask_for(row, words * WORD)
-            total = constant + factor * _weight(row, mirror, planes)
-            if other_factor != 0:
-                total += other_factor * _weight(row, other_mirror, other_planes)
-            out[start + i] = np.float32(np.float64(total) / np.float64(divisor))
+        totals[:] = constant
+        _add_weights(base, len(part), mirror, planes, factor, totals)
+        if other_factor != 0:
+            _add_weights(base, len(part), other_mirror, other_planes, other_factor, totals)
+        for i in range(len(found)):
+            found[i] = np.float64(totals[i]) / np.float64(divisor)
+
+
+@njit(nogil=True, cache=True)
+def _add_weights(
+    rows: int, count: int, mirror: NDArray[np.uint64], planes: NDArray[np.uint64], factor: int,
+    totals: NDArray[np.int64],
+) -> None:
+    number, left = planes.shape
+    stride, seen, plane, out = left * WORD, mirror.ctypes.data, planes.ctypes.data, totals.ctypes.data
+    plane_stride = stride
+    while left >= 16:
+        row_weights(rows, stride, seen, plane, plane_stride, number, factor, out, count, 16)
+        rows, seen, plane, left = rows + 16 * WORD, seen + 16 * WORD, plane + 16 * WORD, left - 16
+    if left >= 8:
+        row_weights(rows, stride, seen, plane, plane_stride, number, factor, out, count, 8)
+        rows, seen, plane, left = rows + 8 * WORD, seen + 8 * WORD, plane + 8 * WORD, left - 8
+    if left >= 4:
+        row_weights(rows, stride, seen, plane, plane_stride, number, factor, out, count, 4)
+        rows, seen, plane, left = rows + 4 * WORD, seen + 4 * WORD, plane + 4 * WORD, left - 4
+    if left >= 2:
+        row_weights(rows, stride, seen, plane, plane_stride, number, factor, out, count, 2)
+        rows, seen, plane, left = rows + 2 * WORD, seen + 2 * WORD, plane + 2 * WORD, left - 2
+    if left >= 1:
+        row_weights(rows, stride, seen, plane, plane_stride, number, factor, out, count, 1)

@@ -1,4 +1,4 @@
-"""Kernels that count differing bits: row by row as codes lie in memory, and of one query with a block of columns."""
+"""Kernels that count the bits in which one query differs from a block of rows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .vectors import (
-    LANES,
-    VECTOR_BYTES,
-    WORD,
-    column_distances,
-    load_word,
-    popcount,
-    prefetch,
-    row_distance,
-    transpose,
-)
+from .vectors import LANES, WORD, column_distances, row_distances, transpose
+from .words import aligned, words_of
 
 BLOCK_BYTES = 1 << 15
-"""Of codes turned at once: with a query they stay in the first-level cache."""
+"""Of codes worked on at once: with a query they stay in the first-level cache."""
 LEAST_ROWS, MOST_ROWS = 64, 256
+
+
+def scratch(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.uint64]]:
+    """Memory for blocks of codes of ``size`` bytes: columns (words, rows), padded rows (rows or 0, bytes), totals."""
+    words = words_of(size)
+    rows = block_rows(words)
+    padded = aligned((rows if size % WORD else 0, words * WORD), np.uint8)
+    padded[:] = 0
+    return aligned((words_of(words) * LANES, rows), np.uint64), padded, aligned((rows,), np.uint64)
 
 
 def block_rows(words: int) -> int:
@@ -32,90 +32,69 @@ def block_rows(words: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def ask_for(row: int, size: int) -> None:
-    """Have ``size`` bytes fetched that a scan, now at the address ``row``, will need soon."""
-    for part in range(0, size, VECTOR_BYTES):
-        prefetch(row + part)
+def turn(rows: int, count: int, words: int, columns: NDArray[np.uint64]) -> None:
+    """``count`` rows (a multiple of 8) of ``words`` words at an address → ``columns`` (words, at least ``count``).
 
-
-@njit(nogil=True, cache=True)
-def differing(row: int, query: int, words: int) -> int:
-    """Bits that differ in ``words`` words at two addresses."""
-    total, left = 0, words
-    while left >= 2 * LANES:
-        total += row_distance(row, query, 2)
-        row += 2 * VECTOR_BYTES
-        query += 2 * VECTOR_BYTES
-        left -= 2 * LANES
-    if left >= LANES:
-        total += row_distance(row, query, 1)
-        row += VECTOR_BYTES
-        query += VECTOR_BYTES
-        left -= LANES
-    for place in range(0, left * WORD, WORD):
-        total += popcount(load_word(row + place) ^ load_word(query + place))
-    return total
-
-
-@njit(nogil=True, cache=True)
-def turn(rows: int, count: int, columns: NDArray[np.uint64]) -> None:
-    """``count`` rows (a multiple of 8) of words at an address → ``columns`` (words, at least ``count``)."""
-    words = columns.shape[0]
-    row_stride, column_stride = words * WORD, columns.shape[1] * WORD
-    target, whole = columns.ctypes.data, words - words % LANES
+    Words are taken eight at a time: up to seven of what follows the last row are read, and columns that they fill.
+    """
+    stride, column_stride, target = words * WORD, columns.shape[1] * WORD, columns.ctypes.data
     for row in range(0, count, LANES):
-        source = rows + row * row_stride
-        ask_for(source, LANES * row_stride)
-        for word in range(0, whole, LANES):
-            transpose(source + word * WORD, row_stride, target + word * column_stride + row * WORD, column_stride)
-        for word in range(whole, words):
-            line = columns[word]
-            for i in range(LANES):
-                line[row + i] = load_word(source + i * row_stride + word * WORD)
+        for word in range(0, words, LANES):
+            place = target + word * column_stride + row * WORD
+            transpose(rows + row * stride + word * WORD, stride, place, column_stride)
 
 
 @njit(nogil=True, cache=True)
-def scan_columns(columns: NDArray[np.uint64], query: int, count: int, totals: NDArray[np.uint64]) -> int:
-    """``totals`` (at least ``count``, a multiple of 8): differing bits of a query and rows in columns; the least."""
-    words, stride = columns.shape[0], columns.shape[1] * WORD
-    target, out = columns.ctypes.data, totals.ctypes.data
-    least: int
-    place: int
-    if words >= 16:
-        least = column_distances(target, stride, query, out, count, 16, 1)
-        place = 16
-        while place + 16 <= words:
-            least = column_distances(target + place * stride, stride, query + place * WORD, out, count, 16, 0)
-            place += 16
-    elif words >= 8:
-        least = column_distances(target, stride, query, out, count, 8, 1)
-        place = 8
-    elif words >= 4:
-        least = column_distances(target, stride, query, out, count, 4, 1)
-        place = 4
+def scan_columns(columns: int, stride: int, query: int, count: int, words: int, totals: NDArray[np.uint64]) -> int:
+    """``totals`` (at least ``count``, a multiple of 8): bits in which rows, in columns, differ from a query; the least.
+
+    ``columns`` and ``query`` are addresses, ``stride`` bytes lie between columns.
+    """
+    out, left = totals.ctypes.data, words
+    least = 0
+    if left >= 16:
+        least = column_distances(columns, stride, query, out, count, 16, 1)
+        columns, query, left = columns + 16 * stride, query + 16 * WORD, left - 16
     else:
-        least = column_distances(target, stride, query, out, count, 1, 1)
-        place = 1
-    if place + 8 <= words:
-        least = column_distances(target + place * stride, stride, query + place * WORD, out, count, 8, 0)
-        place += 8
-    if place + 4 <= words:
-        least = column_distances(target + place * stride, stride, query + place * WORD, out, count, 4, 0)
-        place += 4
-    while place < words:
-        least = column_distances(target + place * stride, stride, query + place * WORD, out, count, 1, 0)
-        place += 1
+        totals[:] = 0
+    while left >= 16:
+        least = column_distances(columns, stride, query, out, count, 16, 0)
+        columns, query, left = columns + 16 * stride, query + 16 * WORD, left - 16
+    if left >= 8:
+        least = column_distances(columns, stride, query, out, count, 8, 0)
+        columns, query, left = columns + 8 * stride, query + 8 * WORD, left - 8
+    if left >= 4:
+        least = column_distances(columns, stride, query, out, count, 4, 0)
+        columns, query, left = columns + 4 * stride, query + 4 * WORD, left - 4
+    if left >= 2:
+        least = column_distances(columns, stride, query, out, count, 2, 0)
+        columns, query, left = columns + 2 * stride, query + 2 * WORD, left - 2
+    if left >= 1:
+        least = column_distances(columns, stride, query, out, count, 1, 0)
     return least
 
 
 @njit(nogil=True, cache=True)
-def scan_rows(rows: int, query: int, count: int, words: int, totals: NDArray[np.uint64]) -> int:
-    """The same of ``count`` rows as they lie in memory."""
+def scan_rows(rows: int, stride: int, query: int, count: int, words: int, totals: NDArray[np.uint64]) -> int:
+    """The same of any number of rows as they lie in memory, ``stride`` bytes apart."""
+    out, left = totals.ctypes.data, words
+    totals[:] = 0
+    while left >= 16:
+        row_distances(rows, stride, query, out, count, 16)
+        rows, query, left = rows + 16 * WORD, query + 16 * WORD, left - 16
+    if left >= 8:
+        row_distances(rows, stride, query, out, count, 8)
+        rows, query, left = rows + 8 * WORD, query + 8 * WORD, left - 8
+    if left >= 4:
+        row_distances(rows, stride, query, out, count, 4)
+        rows, query, left = rows + 4 * WORD, query + 4 * WORD, left - 4
+    if left >= 2:
+        row_distances(rows, stride, query, out, count, 2)
+        rows, query, left = rows + 2 * WORD, query + 2 * WORD, left - 2
+    if left >= 1:
+        row_distances(rows, stride, query, out, count, 1)
     least = 2**62
-    for row in range(count):
-        ask_for(rows + row * words * WORD, words * WORD)
-        total = differing(rows + row * words * WORD, query, words)
-        totals[row] = total
-        if total < least:
-            least = total
+    for i in range(count):
+        if totals[i] < least:
+            least = int(totals[i])
     return least

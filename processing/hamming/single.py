@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..executors import cores, in_order
 from .batch import row_parts
-from .distance import MOST_ROWS, ask_for, differing
+from .distance import scan_rows, scratch
 from .vectors import WORD
-from .words import aligned, as_words, checked, pad_rows, words_of
+from .words import as_words, checked, pad_rows
 
 
 def distances(
@@ -37,25 +37,23 @@ def distances(
 
 def _distances_of(words: NDArray[np.uint64], codes: NDArray[np.uint8]) -> NDArray[np.uint16]:
     out = np.empty(len(codes), np.uint16)
-    padded = aligned((MOST_ROWS if codes.shape[1] % WORD else 0, words_of(codes.shape[1]) * WORD), np.uint8)
-    padded[:] = 0
-    _distances(words, codes, padded, out)
+    _, padded, totals = scratch(codes.shape[1])
+    _distances(words, codes, padded, totals, out)
     return out
 
 
 @njit(nogil=True, cache=True)
 def _distances(
-    query: NDArray[np.uint64], codes: NDArray[np.uint8], padded: NDArray[np.uint8], out: NDArray[np.uint16]
+    query: NDArray[np.uint64], codes: NDArray[np.uint8], padded: NDArray[np.uint8], totals: NDArray[np.uint64],
+    out: NDArray[np.uint16],
 ) -> None:
-    size, words, asked = codes.shape[1], query.shape[1], query.ctypes.data
-    if len(padded) == 0:
-        base = codes.ctypes.data
-        for row in range(len(codes)):
-            ask_for(base + row * size, size)
-            out[row] = differing(base + row * size, asked, words)
-        return
-    for start in range(0, len(codes), len(padded)):
-        part = codes[start : start + len(padded)]
-        pad_rows(part, padded)
-        for row in range(len(part)):
-            out[start + row] = differing(padded.ctypes.data + row * words * WORD, asked, words)
+    words = query.shape[1]
+    for start in range(0, len(codes), len(totals)):
+        part, found = codes[start : start + len(totals)], out[start : start + len(totals)]
+        base = part.ctypes.data
+        if len(padded) > 0:
+            pad_rows(part, padded)
+            base = padded.ctypes.data
+        scan_rows(base, words * WORD, query.ctypes.data, len(part), words, totals)
+        for i in range(len(found)):
+            found[i] = totals[i]

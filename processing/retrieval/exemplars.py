@@ -73,6 +73,7 @@ class Finder:
 
     def __init__(self, store: Store, years: frozenset[int] | None) -> None:
         self._store, self._years = store, years
+        self._paths: dict[str, int] | None = None
         self._known: dict[Place, tuple[Exemplar | None, str, str]] = {}
 
     def find(self, positives: Sequence[Place], negatives: Sequence[Place], progress: Progress) -> Found:
@@ -101,7 +102,8 @@ class Finder:
 
     def _look_up(self, place: Place, progress: Progress) -> tuple[Exemplar | None, str, str]:
         if place.code is not None:
-            return self._bare_code(place.code), "", ""
+            one = self._bare_code(place.code)
+            return self._own(place, one.code) or one, "", ""
         try:
             if place.lon is not None and place.lat is not None:
                 return self._at(place, place.lon, place.lat, progress)
@@ -129,6 +131,21 @@ class Finder:
         if about.bits and np.unpackbits(code)[about.bits :].any():
             raise InputError(f"An exemplar's code has bits beyond the {about.bits} of {describe(about)}.")
         return Exemplar(True, code)
+
+    def _own(self, place: Place, code: NDArray[np.uint8]) -> Exemplar | None:
+        """The patch of this store that a code of an earlier result is of; None if it is of another."""
+        if place.path is None or place.row is None:
+            return None
+        if self._paths is None:
+            self._paths = {entry.path: entry.shard for entry in self._store.shards}
+        shard = self._paths.get(place.path)
+        if shard is None or place.row >= self._store.shards[shard].rows:
+            return None
+        try:
+            same = np.array_equal(self._store.codes(shard, np.array([place.row]))[0], code)
+            return self._patch(shard, place.row) if same else None
+        except ShardError:
+            return None
 
     def _patch(self, shard: int, row: int) -> Exemplar:
         rows = np.array([row])

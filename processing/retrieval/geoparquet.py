@@ -35,7 +35,7 @@ class GeoParquetWriter:
         box = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
         self._schema = pa.schema([
             ("id", pa.string()), ("rank", pa.int64()), ("score", pa.float64()), ("similarity", pa.float64()),
-            ("year", pa.int32()), ("shard", pa.int32()), ("row", pa.int64()), ("code", pa.binary(code_bytes)),
+            ("year", pa.int32()), ("shard", pa.string()), ("row", pa.int64()), ("code", pa.binary(code_bytes)),
             ("bbox", box), ("geometry", pa.binary()),
         ], metadata={b"geo": json.dumps(GEO).encode(), **footer})
         self._box = box
@@ -58,7 +58,7 @@ class GeoParquetWriter:
         columns = [
             pa.array(results.ids, pa.string()), pa.array(results.ranks), pa.array(results.scores),
             pa.array(results.similarities), pa.array(results.years.astype(np.int32), mask=results.years == 0),
-            pa.array(results.shards.astype(np.int32)), pa.array(results.rows),
+            pa.array(results.paths, pa.string()), pa.array(results.rows),
             pa.FixedSizeBinaryArray.from_buffers(
                 pa.binary(codes.shape[1]), len(codes), [None, pa.py_buffer(codes.tobytes())]),
             pa.StructArray.from_arrays([pa.array(side) for side in sides], fields=list(self._box)),

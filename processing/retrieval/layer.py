@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ FIELDS = ("rank", "score", "similarity", "id", "year", "lon", "lat", "shard", "r
 class LayerWriter:
     """Writes results to a new GeoPackage, in longitude and latitude.
 
-    ``shards``: paths of the store's shards by number. ``description`` is of the layer; the provenance ``record`` goes
-    into a table of its own, because whoever reads metadata of the file would leave an .aux.xml beside it.
+    ``title`` and ``description`` are of the layer, ``metadata`` (the provenance) of the file.
     """
 
-    def __init__(self, path: Path, title: str, description: str, shards: Sequence[str]) -> None:
-        self._path, self._shards, self._written = path, shards, False
+    def __init__(self, path: Path, title: str, description: str, metadata: Mapping[str, str]) -> None:
+        self._path, self._written = path, False
+        self._metadata = {name: text for name, text in metadata.items() if not name.startswith("TIFFTAG")}
         self._options = {"IDENTIFIER": title, "DESCRIPTION": description}
 
     def add(self, results: Results) -> None:
@@ -39,23 +38,17 @@ class LayerWriter:
             "year": results.years.astype(np.int32),
             "lon": np.round(results.lon, 7),
             "lat": np.round(results.lat, 7),
-            "shard": np.array([self._shards[shard] for shard in results.shards.tolist()], object),
+            "shard": np.array(results.paths, object),
             "row": results.rows,
             "code": np.array([code.tobytes().hex() for code in results.codes], object),
         }
         masks = [results.years == 0 if name == "year" else None for name in data]
         new: dict[str, Any] = {} if self._written else {
-            "dataset_options": {"VERSION": "1.2"}, "layer_options": self._options}  # GDAL < 3.7 warns about newer
+            "dataset_metadata": self._metadata, "dataset_options": {"VERSION": "1.2"},  # GDAL < 3.7 warns about newer
+            "layer_options": self._options}
         _write(self._path, results.wkb, list(data.values()), list(data), field_mask=masks, layer=LAYER,
                geometry_type="MultiPolygon", promote_to_multi=True, crs="EPSG:4326", append=self._written, **new)
         self._written = True
-
-    def close(self, record: dict[str, Any]) -> None:
-        """Write where it comes from."""
-        values = [json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
-                  for value in record.values()]
-        _write(self._path, None, [np.array(list(record), object), np.array(values, object)], ["key", "value"],
-               layer="provenance", geometry_type=None, append=True)
 
 
 def _write(path: Path, geometry: Any, data: Sequence[Any], names: Sequence[str], **options: Any) -> None:

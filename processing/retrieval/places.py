@@ -15,14 +15,15 @@ from .areas import CRS84
 MOST = 10_000
 """Exemplars of one query."""
 TABLES = (".parquet", ".gpq", ".geoparquet", ".pq")
-CODE, ID, YEAR = "code", "id", "year"
+CODE, ID, YEAR, SHARD, ROW = "code", "id", "year", "shard", "row"
 POINT = 0
 
 
 class Place(BaseModel):
     """One exemplar: exactly one of ``lon`` and ``lat`` (degrees), ``id``, ``shard`` and ``row``, or ``code`` (hex).
 
-    ``year``: of several years at one place or of one id, this one. ``key`` is the asker's own name for it.
+    ``year``: of several years at one place or of one id, this one. ``path`` of a shard and ``row`` beside a code: where
+    it is from, if it is of the same store. ``key`` is the asker's own name for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -33,16 +34,17 @@ class Place(BaseModel):
     shard: int | None = Field(default=None, ge=0)
     row: int | None = Field(default=None, ge=0)
     code: str | None = Field(default=None, min_length=2, max_length=600_000, pattern=r"^([0-9a-fA-F]{2})+$")
+    path: str | None = Field(default=None, max_length=2000)
     year: int | None = Field(default=None, ge=1, le=9999)
     key: str = Field(default="", max_length=1000)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
-        pairs = ((self.lon, self.lat), (self.shard, self.row))
+        pairs = ((self.lon, self.lat), (self.shard if self.path is None else self.path, self.row))
         if any((one is None) != (other is None) for one, other in pairs):
             raise ValueError("lon goes with lat, and shard with row")
         given = [self.lon is not None, self.id is not None, self.shard is not None, self.code is not None]
-        if sum(given) != 1:
+        if sum(given) != 1 or (self.path is not None and self.code is None):
             raise ValueError("an exemplar is one of: lon and lat, id, shard and row, code")
         return self
 
@@ -90,7 +92,7 @@ def _vector(path: Path, layer: str, layer_crs: str) -> list[Place]:
             raise InputError(f"{path} has {int(info['features']):,} features; {MOST:,} exemplars are the most that "
                              "make sense. Select some of them.")
         names = [str(name) for name in info["fields"]]
-        columns = [name for name in (CODE, ID, YEAR) if name in names]
+        columns = [name for name in (CODE, ID, YEAR, SHARD, ROW) if name in names]
         meta, _, wkb, data = pyogrio.raw.read(path, layer=layer or layers[0], columns=columns, force_2d=True)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
         raise InputError(f"{path} cannot be read as exemplars (GeoPackage, GeoJSON, Shapefile or Parquet).",
@@ -134,7 +136,7 @@ def _table(path: Path) -> list[Place]:
             rows, names = file.metadata.num_rows, file.schema_arrow.names
             if rows > MOST:
                 raise InputError(f"{path} has {rows:,} rows; {MOST:,} exemplars are the most that make sense.")
-            columns = [name for name in (CODE, ID, YEAR) if name in names]
+            columns = [name for name in (CODE, ID, YEAR, SHARD, ROW) if name in names]
             if CODE not in names and ID not in names:
                 raise InputError(f"{path} has neither a column code nor id; it has {', '.join(names)[:200]}.")
             values: dict[str, Any] = {name: column.to_pylist() for name, column in zip(
@@ -148,18 +150,22 @@ def _table(path: Path) -> list[Place]:
 
 
 def _coded(codes: list[Any], values: dict[str, Any], path: Path) -> list[Place]:
-    names = values.get(ID, [""] * len(codes))
+    nothing = [None] * len(codes)
     found = []
-    for value, name in zip(codes, names, strict=True):
+    for value, name, shard, row in zip(
+        codes, *(values.get(column, nothing) for column in (ID, SHARD, ROW)), strict=True
+    ):
         text = value.hex() if isinstance(value, bytes) else _text(value)
         if not text:
             continue
         try:
             bytes.fromhex(text)
-            found.append(Place(code=text, key=_text(name)))
         except ValueError as error:
             raise InputError(f"The column code of {path} holds something that is no code: {text[:40]}.",
                              str(error)) from error
+        known = isinstance(shard, str) and _text(row).isdigit()
+        found.append(Place(code=text.replace(" ", ""), path=shard if known else None,
+                           row=int(_text(row)) if known else None, key=_text(name)[:1000]))
     return found
 
 

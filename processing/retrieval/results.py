@@ -22,12 +22,13 @@ BATCH = 20_000
 
 @dataclass(frozen=True)
 class Results:
-    """Columns (n,) of ranked patches; ``wkb`` their footprints, ``codes`` (n, bytes), ``boxes`` (n, 4) in degrees."""
+    """Columns (n,) of ranked patches; ``wkb`` their footprints, ``paths`` of their shards, ``codes`` (n, bytes),
+    ``boxes`` (n, 4) in degrees."""
 
     ids: Sequence[str]
     wkb: NDArray[Any]
     codes: NDArray[np.uint8]
-    shards: NDArray[np.int64]
+    paths: Sequence[str]
     rows: NDArray[np.int64]
     ranks: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -88,8 +89,10 @@ def _batch(
 
     for _ in in_order(executor, read, groups, 16):
         progress.check()
+    named = {shard: store.shards[shard].path for shard in set(shards.tolist())}
+    paths = [named[shard] for shard in shards.tolist()]
     boxes = candidates.boxes[places]
     lon, lat = centres(boxes)
     return Results(
-        ids, wkb, codes, shards, rows, ranks, ranked.scores[ranks - 1], ranked.similarities[ranks - 1],
+        ids, wkb, codes, paths, rows, ranks, ranked.scores[ranks - 1], ranked.similarities[ranks - 1],
         candidates.years[places], lon, lat, (boxes * UNIT).astype(np.float64))

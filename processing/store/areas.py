@@ -44,7 +44,7 @@ def split_area(geometry: Any) -> list[Any]:
         plane = shapely.make_valid(plane)
     west, _, east, _ = shapely.bounds(plane)
     parts = []
-    for turn in range(int(np.floor((west + HALF) / 360)), int(np.ceil((east - HALF) / 360)) + 1):
+    for turn in range(int(np.ceil((west - HALF) / 360)), int(np.floor((east + HALF) / 360)) + 1):
         inside = shapely.intersection(plane, shapely.box(360 * turn - HALF, -90, 360 * turn + HALF, 90))
         if not shapely.is_empty(inside):
             parts.append(shapely.transform(inside, lambda points, by=360.0 * turn: points - [by, 0.0]))
@@ -78,6 +78,13 @@ def placed(bounds: Bounds) -> NDArray[np.bool_]:
     """Which bounds (n, 4) are all finite numbers."""
     finite: NDArray[np.bool_] = np.isfinite(bounds.sum(axis=1))
     return finite
+
+
+def in_degrees(bounds: Bounds) -> NDArray[np.bool_]:
+    """Which bounds (n, 4) can be longitudes and latitudes: in one turn, and not beyond the poles."""
+    west, south, east, north = np.abs(bounds.T)
+    inside: NDArray[np.bool_] = (west <= 360.0) & (east <= 360.0) & (south <= 90.001) & (north <= 90.001)
+    return inside
 
 
 def footprint_bounds(bounds: Bounds) -> Bounds:

@@ -37,7 +37,8 @@ class FineInfo(Frozen):
 
 
 class RecallInfo(Frozen):
-    """Measured: the mean share of the ``k`` true nearest neighbours that codes find, among ``n`` vectors ``of`` what."""
+    """Measured: the mean share of the ``k`` true nearest neighbours that codes find, among ``n``
+    vectors ``of`` what."""
 
     k: int = Field(gt=0)
     value: float = Field(ge=0, le=1)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from .areas import HALF, AreaFilter, Bounds, placed
+from .areas import HALF, AreaFilter, Bounds, in_degrees, placed
 from .columns import Columns, find_columns
 from .location import Range, ShardError, StoredFile
 from .manifest import SIDES
@@ -146,5 +146,5 @@ def _group_bounds(metadata: Any, leaves: dict[str, int], columns: Columns) -> Bo
             found[index] = (west.min, south.min, east.max, north.max)
             if east.max - west.min > HALF or (west.max - east.min > HALF and west.max > 0 > east.min):
                 found[index, [0, 2]] = -HALF, HALF
-    found[~placed(found)] = np.nan
+    found[~(placed(found) & in_degrees(found))] = np.nan
     return found

@@ -84,9 +84,10 @@ class Location(Protocol):
     remote: bool
 
     def open(
-        self, path: str, size: int | None = None, check: Check = lambda: None
+        self, path: str, size: int | None = None, check: Check = lambda: None, known: bool = False
     ) -> AbstractContextManager[StoredFile]:
-        """Open a file of the folder; ``size`` is what it should have, if that is known. Raises ShardError."""
+        """Open a file of the folder; ``size`` is what it should have, if that is known. ``known``: so is its footer,
+        which need not be fetched. Raises ShardError."""
 
 
 def wrong_path(path: str) -> str:
@@ -121,7 +122,9 @@ class LocalFolder:
         self._root = folder.resolve()
 
     @contextmanager
-    def open(self, path: str, size: int | None = None, check: Check = lambda: None) -> Iterator[StoredFile]:
+    def open(
+        self, path: str, size: int | None = None, check: Check = lambda: None, known: bool = False  # noqa: ARG002
+    ) -> Iterator[StoredFile]:
         """Open a file. Raises ShardError if it is missing, outside the folder (by a link), or of another size."""
         check()
         require_inside(path)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..outputs import whole_or_nothing
 from ..progress import Progress
-from .areas import Bounds, placed
+from .areas import Bounds, in_degrees, placed
 from .description import StoreInfo
 from .location import Location, ShardError, wrong_path
 
@@ -164,8 +164,7 @@ def _checked(table: Any, origin: str) -> Any:
     checked = pa.Table.from_arrays(columns, schema=pa.schema(fields))
     rows = np.asarray(checked.column("rows"))
     bounds = np.column_stack([np.asarray(checked.column(side)) for side in SIDES])
-    sane = placed(bounds) & (bounds[:, 1] <= bounds[:, 3])
-    sane &= (np.abs(bounds[:, [0, 2]]) <= 360).all(axis=1) & (np.abs(bounds[:, [1, 3]]) <= 90.001).all(axis=1)
+    sane = placed(bounds) & in_degrees(bounds) & (bounds[:, 1] <= bounds[:, 3])
     _refuse(checked, (rows < 0) | (rows > MOST_ROWS), origin, "its number of rows cannot be")
     _refuse(checked, ~sane & (rows > 0), origin, "its bounds are not longitudes and latitudes in degrees")
     if "bytes" in checked.schema.names:

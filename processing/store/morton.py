@@ -37,8 +37,8 @@ def morton_order(bounds: NDArray[np.float64], bits: int = 32) -> NDArray[np.int6
 
 
 def _cells(values: ArrayLike, low: float, span: float, bits: int) -> NDArray[np.uint64]:
-    share = np.nan_to_num((np.asarray(values, np.float64) - low) / span, nan=0.0)
-    return np.clip(np.floor(share * 2.0**bits), 0.0, 2.0**bits - 1).astype(np.uint64)
+    share = np.clip(np.nan_to_num((np.asarray(values, np.float64) - low) / span, nan=0.0), 0.0, 1.0)
+    return np.minimum(np.floor(share * 2.0**bits), 2.0**bits - 1).astype(np.uint64)
 
 
 def _spread(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

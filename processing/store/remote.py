@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import io
+import re
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -90,12 +91,18 @@ class RemoteFolder:
         return RemoteFolder(urlunsplit((parts.scheme.lower(), parts.netloc, f"{folder}/", "", "")), manifest)
 
     @contextmanager
-    def open(self, path: str, size: int | None = None, check: Check = lambda: None) -> Iterator[StoredFile]:
-        """Open a file by asking for its end, or for all of it where it is small. Raises ShardError."""
+    def open(
+        self, path: str, size: int | None = None, check: Check = lambda: None, known: bool = False
+    ) -> Iterator[StoredFile]:
+        """Open a file by asking for its end, or for all of it where it is small; for nothing yet where size and footer
+        are known. Raises ShardError."""
         require_inside(path)
         file = RemoteFile(self._store, path, self.counter, check)
         try:
-            file.start(size)
+            if known and size:
+                file.size = size
+            else:
+                file.start(size)
             yield file
         finally:
             file.close()
@@ -178,7 +185,7 @@ class RemoteFile:
 
     def _keep(self, start: int, content: Any, size: int, tag: str | None) -> None:
         """Keep what was fetched where nothing is kept yet. Raises ShardError if the file is no more what it was."""
-        if self.size and (size != self.size or tag != self._tag):
+        if self.size and (size != self.size or (self._starts and tag != self._tag)):
             raise ShardError(self.name, "it was changed on the server while it was read. Try again.")
         self.size, self._tag = size, tag
         view = memoryview(content).cast("B")
@@ -279,6 +286,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     """What a failed request means, and its detail."""
     kind, text = type(error).__name__, str(error)
     found = text.lower()
+    status = re.search(r"status code: (\d{3})", text)
     if kind == "NotFoundError" or isinstance(error, FileNotFoundError):
         return "the server does not have it (404).", text
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or isinstance(error, PermissionError):
@@ -287,11 +295,15 @@ def _explained(error: Exception) -> tuple[str, str]:
         return (
             "the server cannot send parts of a file (HTTP ranges), so a store cannot be read from it. Copy the store "
             "to a disk, or to a server that can.", text)
-    if "timed out" in found or "timeout" in found:
+    if status:
+        return f"the server answered with an error ({status[1]}).", text
+    if "timed out" in found or "timedout" in found:
         return "the server did not answer in time.", text
     if "redirect" in found:
-        return "the server sends from one address to the next without an end.", text
-    if "connect" in found or "dns" in found:
+        return "the server sends from one address to the next without an end, or to one that cannot be read.", text
+    if "body error" in found or "interrupted" in found:
+        return "the server broke off in the middle of it.", text
+    if "connect" in found or "dns" in found or "sending request" in found:
         return "the server cannot be reached.", text
     return "it could not be read from the server.", text
 

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from .areas import AreaFilter, Bounds, footprint_bounds, placed, polygons_of
+from .areas import AreaFilter, Bounds, footprint_bounds, in_degrees, placed, polygons_of
 from .code_pages import bare_pages
 from .columns import bounds_of, codes_of, footprints_of, years_of
 from .footer import Footer, open_parquet
@@ -59,6 +59,7 @@ def read_patches(
         check()
         bounds, when = reader.places(part, entry.year)
         keep = placed(bounds)
+        _require_degrees(bounds[keep], file.name)
         if years is not None:
             keep &= np.isin(when, np.array(sorted(years), np.int16))
         if area is not None:
@@ -152,6 +153,10 @@ class _Reader:
     def __init__(self, file: StoredFile, footer: Footer) -> None:
         self._file, self._footer = file, footer
         self._parquet: Any = None
+
+    @property
+    def name(self) -> str:
+        return self._file.name
 
     @property
     def parquet(self) -> Any:
@@ -266,10 +271,18 @@ def _inside(
     if footprints is None:
         inside[rest] = True  # the box is the footprint, and it meets the area
         return inside
-    missing = np.array([footprint is None for footprint in footprints])
+    missing = shapely.is_missing(footprints) | shapely.is_empty(footprints)
+    _require_degrees(shapely.bounds(footprints[~missing]), reader.name)
     footprints[missing] = polygons_of(bounds[rest[missing]])
     inside[rest] = area.meets_polygon(footprints)
     return inside
+
+
+def _require_degrees(bounds: Bounds, path: str) -> None:
+    if not in_degrees(bounds).all():
+        raise ShardError(
+            path, "its places are not longitudes and latitudes in degrees (OGC:CRS84): it has another CRS, or is "
+            "damaged.")
 
 
 def _batches(footer: Footer, groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -196,9 +196,10 @@ class Store:
 
     @contextmanager
     def _open(self, entry: ShardEntry, check: Check = lambda: None) -> Iterator[tuple[StoredFile, Footer]]:
-        with self._location.open(entry.path, entry.bytes, check) as file:
-            with self._lock:
-                footer = self._footers.get(entry.path)
+        with self._lock:
+            footer = self._footers.get(entry.path)
+        size = entry.bytes if footer is None or not self.remote else footer.size
+        with self._location.open(entry.path, size, check, footer is not None) as file:
             if footer is None or footer.size != file.size:
                 footer = read_footer(file)
                 if footer.rows != entry.rows:
@@ -238,11 +239,6 @@ class Store:
 def as_filter(areas: Areas) -> AreaFilter | None:
     """Areas ready for comparing; None: everywhere. Raises InputError if one is not an area."""
     return areas if areas is None or isinstance(areas, AreaFilter) else AreaFilter(areas)
-
-
-def with_number(entry: ShardEntry, shard: int) -> ShardEntry:
-    """The entry as the ``shard``-th of its manifest."""
-    return replace(entry, shard=shard)
 
 
 def _width(file: StoredFile, footer: Footer) -> int:

@@ -9,12 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..compression.distances import hamming
 from ..compression.matmul import BLOCK_ROWS, FixedMatrix
+from ..hamming import nearest
 from ..progress import Progress
 
-BLOCK_VALUES = 1 << 23
-"""Distances held at once."""
+COMPARED = 1 << 26
+"""Codes compared before cancelling is heard again."""
 STRIP = 64
 """Distances of which the smallest is looked at before any of them is."""
 
@@ -39,10 +39,10 @@ def by_cosine(queries: NDArray[Any], base: NDArray[Any], k: int, progress: Progr
 def by_hamming(queries: NDArray[np.uint8], base: NDArray[np.uint8], k: int, progress: Progress) -> NDArray[np.int64]:
     """The same by the number of differing bits of packed codes, (q, bytes) and (n, bytes) uint8."""
     found = np.empty((len(queries), k), np.int64)
-    size = int(max(1, min(BLOCK_VALUES // max(len(base), 1), len(queries))))
+    size = max(1, COMPARED // max(len(base), 1))
     for start in range(0, len(queries), size):
         progress.check()
-        _smallest(hamming(queries[start : start + size], base), found[start : start + size])
+        found[start : start + size] = nearest(queries[start : start + size], base, k)[1]
     return found
 
 

@@ -62,6 +62,10 @@ PARAMETERS = {
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
+    "findsimilar": [
+        "STORE", "POSITIVE", "NEGATIVE", "IDS", "NEGATIVE_IDS", "EXEMPLAR_STORE", "AOI", "EXTENT", "YEARS", "VIEW", "K",
+        "THRESHOLD", "COMBINE", "INVERT", "RERANK", "MAX_FEATURES", "MEMORY", "OUTPUT", "RASTER", "PARQUET", "REPORT",
+    ],
 }
 
 

@@ -15,7 +15,7 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression")
+              "decompressembeddings", "comparecompression", "findsimilar")
 
 
 def ask(qgis: Qgis, *words: str) -> str:
