@@ -88,8 +88,14 @@ class Footprints(QObject):
             self._draw(index)
 
 
+def rectangle(box: Box) -> QgsRectangle:
+    """A box of the backend's: west is greater than east where it lies over the antimeridian."""
+    west, south, east, north = box
+    return QgsRectangle(west, south, east + 360 if west > east else east, north)
+
+
 def _of(box: Box) -> QgsGeometry:
-    return QgsGeometry.fromRect(QgsRectangle(*box))
+    return QgsGeometry.fromRect(rectangle(box))
 
 
 def _band(canvas: QgsMapCanvas, stroke: QColor, width: int, fill: Optional[QColor] = None) -> QgsRubberBand:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from qgis.PyQt.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ..translation import tr
 from .find_loop import FindLoop
@@ -37,6 +37,7 @@ class AreaChoice(QWidget):
             button.clicked.connect(lambda _=False, one=where: self.choose(one))
             self._group.addButton(button)
             self.buttons[where] = button
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             row.addWidget(button, 1)
         self.words = wrapped(small=True)
         layout = QVBoxLayout(self)
@@ -51,7 +52,7 @@ class AreaChoice(QWidget):
 
     def choose(self, where: str) -> None:
         """Search there."""
-        self._search.ask(where=where, window=self._loop.take_window() if where == WINDOW else "")
+        self._loop.search_in(where)
         self._show()
 
     def _show(self, *_: Any) -> None:
@@ -70,12 +71,10 @@ class AreaChoice(QWidget):
         assert about is not None
         if where == AREAS and self._session.aoi is None:
             return tr("No areas yet: draw one under “Areas of interest”.")
-        parts = []
-        if answer is not None and answer["shards"]:
-            parts.append(tr("{0} shards").format(f"{answer['shards']:,}"))
+        if answer is None or answer["complete"]:
+            return ""
+        parts = [tr("{0} shards").format(f"{answer['shards']:,}")]
         if where == EVERYWHERE:
             each = about["bits"] / 8 if about["kind"] == "binary" else about["dimensions"]
             parts.append(tr("about {0} to read").format(size(about["patches"] * each)))
-        if answer is not None and answer["bytes_read"]:
-            parts.append(tr("{0} read").format(size(answer["bytes_read"])))
         return " · ".join(parts)

@@ -18,6 +18,7 @@ from ..backend.resident import Resident
 from ..layers.exemplar_layer import PLACES
 from ..translation import tr
 from .question import AREAS, EVERYWHERE, TOP, UNAIDED, WINDOW
+from .run_status import size
 from .search import Search
 from .session import Session
 
@@ -94,8 +95,8 @@ class FindLoop(QObject):
         if self.state in (WORKING, OPENING):
             self._be(STOPPED)
 
-    def take_window(self) -> str:
-        """The part of the world that the map shows now, as WKT in degrees; "" where it has no such thing."""
+    def take_window(self) -> tuple[str, str]:
+        """The part of the world that the map shows now, as WKT in degrees and as an extent; "" where it has none."""
         corners = self.canvas.mapSettings().visiblePolygon()
         window = QgsGeometry.fromPolygonXY([[QgsPointXY(corner) for corner in corners]])
         box = window.boundingBox()
@@ -103,8 +104,15 @@ class FindLoop(QObject):
         try:
             window.transform(self._to_degrees())
         except QgsCsException:
-            return ""
-        return window.asWkt(7) if not window.isEmpty() else ""
+            return "", ""
+        crs = self.canvas.mapSettings().destinationCrs().authid()
+        extent = f"{box.xMinimum()},{box.xMaximum()},{box.yMinimum()},{box.yMaximum()} [{crs}]"
+        return (window.asWkt(7), extent) if not window.isEmpty() else ("", "")
+
+    def search_in(self, where: str) -> None:
+        """Search everywhere, in what the map shows now, or in the areas of interest."""
+        window, extent = self.take_window() if where == WINDOW else ("", "")
+        self.search.ask(where=where, window=window, extent=extent)
 
     def close(self) -> None:
         """Ask and show no more."""
@@ -131,6 +139,8 @@ class FindLoop(QObject):
         if self._loads() or answer["loaded_shards"]:
             parts.append(_shards(answer))
             parts.append(tr("{0} patches").format(number(answer["rows"])))
+            if answer["bytes_read"]:
+                parts.append(tr("{0} read").format(size(answer["bytes_read"])))
         if self.state == STOPPED:
             parts.insert(0, tr("Stopped"))
         elif self.state == WORKING and not answer["complete"]:
@@ -241,9 +251,8 @@ class FindLoop(QObject):
         fresh = self.about is None
         self.about, self.answer = result["about"], result
         if fresh and not self.search.question.where:
-            few = self.about["patches"] <= MANY
             self._be(WORKING)
-            self.search.ask(where=EVERYWHERE if few else WINDOW, window="" if few else self.take_window())
+            self.search_in(EVERYWHERE if self.about["patches"] <= MANY else WINDOW)
             return
         self.answered.emit(result)
         if token != self._token:  # whoever heard it has asked anew

@@ -18,7 +18,7 @@ from qgis.PyQt.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QToolTip
 
 from ..backend.resident import Resident
 from ..canvas.exemplar_tool import ExemplarTool
-from ..canvas.footprints import Footprints
+from ..canvas.footprints import Footprints, rectangle
 from ..canvas.hover import Hover
 from ..layers.exemplar_layer import PLACES
 from ..layers.find_picture import FindPicture, title_of
@@ -145,6 +145,7 @@ class FindTab(QWidget):
     def take_tool(self, on: bool) -> None:
         """Choose exemplars on the map, or stop."""
         if on and self.search.store:
+            self.search.prepare()
             self.canvas.setMapTool(self.tool)
         else:
             self.leave()
@@ -172,7 +173,7 @@ class FindTab(QWidget):
             return
         self._stress(result)
         try:
-            box = self._from_degrees().transformBoundingBox(QgsRectangle(*result["bbox"]))
+            box = self._from_degrees().transformBoundingBox(rectangle(result["bbox"]))
         except QgsCsException:
             return
         view = self.canvas.extent()
@@ -314,7 +315,7 @@ class FindTab(QWidget):
             return
         self._shown_store = self.search.store
         try:
-            box = self._from_degrees().transformBoundingBox(QgsRectangle(*about["bounds"]))
+            box = self._from_degrees().transformBoundingBox(rectangle(about["bounds"]))
         except QgsCsException:
             return
         if box.isFinite() and not box.isEmpty() and not box.intersects(self.canvas.extent()):
@@ -344,7 +345,8 @@ class FindTab(QWidget):
             return None
         x, y = point.x(), point.y()
         for one, (west, south, east, north) in zip(self._found, self._boxes):
-            if west <= x <= east and south <= y <= north \
+            across = west <= x <= east if west <= east else x >= west or x <= east
+            if across and south <= y <= north \
                     and QgsGeometry.fromWkt(one["wkt"]).contains(QgsGeometry.fromPointXY(point)):
                 return one
         return None

@@ -7,7 +7,17 @@ from typing import Any, Optional
 
 from qgis.PyQt.QtCore import QEvent, QObject, Qt
 from qgis.PyQt.QtGui import QStandardItemModel
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QMenu, QSpinBox, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from ..translation import tr
 from .find_loop import FindLoop
@@ -74,6 +84,9 @@ class FindViewPanel(QWidget):
         for widget in (self.view, self.combine, self.count):
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             widget.installEventFilter(self)
+        for box in (self.view, self.combine):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.count.setFixedWidth(self.count.fontMetrics().horizontalAdvance("10000") + 34)
         self.view.setAccessibleName(tr("View"))
         self.combine.setAccessibleName(tr("How exemplars are combined"))
         grid = QGridLayout(self)

@@ -52,7 +52,8 @@ def promote(session: Session, results: Sequence[Mapping[str, Any]], model: str, 
         if not code:
             raise InputError(tr("Choose or add a class in the tab Label first."))
         known = LabelledPlaces(session)
-        fresh = [one for one in results if code not in known.codes(one)]
+        places = {_cell(one["lon"], one["lat"]): one for one in reversed(results) if code not in known.codes(one)}
+        fresh = list(places.values())[::-1]  # a patch of another year, at the same place, is the same label
         if not fresh:
             raise InputError(tr("These places are labels of this class already."))
         points = [QgsPointXY(one["lon"], one["lat"]) for one in fresh]

@@ -23,7 +23,7 @@ LONGEST = 1 << 16
 @dataclass(frozen=True)
 class Question:
     """``threshold``: a score; None: that of the k-th place. ``window``: the part of the map that is searched, as WKT in
-    degrees, where ``where`` says so."""
+    degrees, where ``where`` says so; ``extent``: the same as parameters of algorithms are written."""
 
     view: str = TOP
     combine: str = MEAN
@@ -33,6 +33,7 @@ class Question:
     years: tuple[int, ...] = ()
     where: str = ""
     window: str = ""
+    extent: str = ""
 
     def to_json(self) -> str:
         """To be stored in a project."""
@@ -51,7 +52,8 @@ class Question:
                 and type(found.get("k")) is int and 1 <= found["k"] <= MOST
                 and (threshold is None or (type(threshold) in (int, float) and math.isfinite(threshold)))
                 and all(type(year) is int for year in years)
-                and found.get("where") in ("", EVERYWHERE, WINDOW, AREAS) and isinstance(found.get("window"), str))
+                and found.get("where") in ("", EVERYWHERE, WINDOW, AREAS)
+                and isinstance(found.get("window"), str) and isinstance(found.get("extent"), str))
             return cls(**{**found, "years": years}) if good else cls()
         except (ValueError, TypeError, AttributeError, RecursionError):
             return cls()

@@ -51,8 +51,11 @@ class ResultsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.words, source, self.view):
-            layout.addWidget(widget)
+        head = QHBoxLayout()
+        head.addWidget(self.words, 3)
+        head.addWidget(source, 2)
+        layout.addLayout(head)
+        layout.addWidget(self.view)
         layout.addLayout(buttons)
         layout.addWidget(self.note)
         self.view.chosen.connect(self.fly)

@@ -1,4 +1,4 @@
-"""The search as a file: GeoParquet or GeoPackage with score and rank, by the algorithm that does it headless too."""
+"""The search as files: GeoPackage and GeoParquet with score and rank, by the algorithm that does it headless too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from qgis.core import QgsApplication, QgsProject
 from qgis.gui import QgsFileWidget
-from qgis.PyQt.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...processing.errors import BitscapeError, InputError
 from ..layers.free_name import free_name
@@ -21,8 +21,7 @@ from .run_status import RunStatus, failed, link
 from .search import Search
 from .session import Session
 
-KINDS = "GeoParquet (*.parquet);;GeoPackage (*.gpkg)"
-ENDINGS = (".parquet", ".gpkg")
+KINDS = "GeoPackage (*.gpkg)"
 
 
 class SaveResults(QWidget):
@@ -40,7 +39,10 @@ class SaveResults(QWidget):
         self.target.setFilter(KINDS)
         self.target.setConfirmOverwrite(False)
         self.target.setDialogTitle(tr("Where results go"))
-        self.target.setToolTip(tr("GeoParquet or GeoPackage by the name's ending"))
+        self.target.setToolTip(tr("A GeoPackage; its layer is loaded and styled"))
+        self.parquet = QCheckBox(tr("GeoParquet beside it"))
+        self.parquet.setToolTip(tr("The same places as a Parquet table, with their codes, for other tools"))
+        self.parquet.setChecked(True)
         self.save, self.copy = QPushButton(tr("Save results")), QPushButton(tr("Copy as command"))
         self.save.setToolTip(tr("Search the same places again, without the dock, and write them with rank and score"))
         self.copy.setToolTip(tr("The same search as a line for the shell (qgis_process)"))
@@ -55,6 +57,7 @@ class SaveResults(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.target)
+        layout.addWidget(self.parquet)
         layout.addLayout(buttons)
         layout.addWidget(self.status)
         search.store_changed.connect(self._propose)
@@ -68,11 +71,15 @@ class SaveResults(QWidget):
             raise InputError(tr("There are no results yet."))
         text = self.target.filePath().strip().strip('"')
         target = Path(text).expanduser().absolute()
-        if target.suffix.lower() not in ENDINGS:
-            raise InputError(tr("Choose a file that ends with .parquet or .gpkg."))
-        if target.exists():
-            raise InputError(tr("{0} exists already; nothing is overwritten. Choose another name.").format(target.name))
-        return find_parameters(self._search, self._session, answer, target)
+        if not text:
+            raise InputError(tr("Choose the file that the results go to."))
+        if target.suffix.lower() != ".gpkg":
+            target = target.with_name(f"{target.name}.gpkg")
+        for one in (target, target.with_suffix(".parquet")) if self.parquet.isChecked() else (target,):
+            if one.exists():
+                message = tr("{0} exists already; nothing is overwritten. Choose another name.")
+                raise InputError(message.format(one.name))
+        return find_parameters(self._search, self._session, answer, target, self.parquet.isChecked())
 
     def run(self) -> None:
         """Save; nothing while a run goes on."""
@@ -84,7 +91,8 @@ class SaveResults(QWidget):
             self.status.end(failed(error.message))
             return
         target = Path(given["OUTPUT"])
-        run = BackgroundRun([Step(ALGORITHM, given, tr("Saving the results"))], self._project, self._group, [target])
+        made = [target, target.with_suffix(".parquet")]
+        run = BackgroundRun([Step(ALGORITHM, given, tr("Saving the results"))], self._project, self._group, made)
         self.status.start(run, lambda results, _: self._on_saved(target, results))
 
     def copy_command(self) -> None:
@@ -109,7 +117,7 @@ class SaveResults(QWidget):
         home = self._search.home
         if home is not None:
             self.target.setDefaultRoot(str(home.parent))
-            self.target.setFilePath(str(free_name(home.with_name(f"{home.name}_similar.parquet"))))
+            self.target.setFilePath(str(free_name(home.with_name(f"{home.name}_similar.gpkg"))))
         self._refresh()
 
     def _refresh(self) -> None:

@@ -23,7 +23,7 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from ...processing.errors import InputError
 from ..layers import direct_writing
-from ..layers.exemplar_layer import EXEMPLARS, NEGATIVE, PLACES, POSITIVE, open_exemplars
+from ..layers.exemplar_layer import EXEMPLARS, NEGATIVE, PATCH, PLACES, POSITIVE, YEAR, open_exemplars
 from ..layers.label_history import LabelHistory
 from ..layers.label_layer import LabelLayer
 from ..layers.live_layers import ROLE, Group, clean_project
@@ -54,6 +54,8 @@ class Search(QObject):
         self.layer: Optional[LabelLayer] = None
         self.history: Optional[LabelHistory] = None
         self._patches: dict[str, dict[str, int]] = {}
+        self._years: dict[str, int] = {}
+        self._named: set[str] = set()
         project.layersWillBeRemoved.connect(self._on_layers_removed)
 
     # The store
@@ -62,7 +64,7 @@ class Search(QObject):
         """Look in a store, or in none (""). Its exemplars from before are taken up."""
         self._drop()
         self.store, self._patches = place, {}
-        self.question = replace(self.question, threshold=None, years=(), where="", window="")
+        self.question = replace(self.question, threshold=None, years=(), where="", window="", extent="")
         if place:
             path = self.exemplars_path()
             if path.is_file():
@@ -113,8 +115,10 @@ class Search(QObject):
         points = self._moved([QgsPointXY(one.x, one.y) for one in found], self.layer.crs, PLACES)
         made = []
         for one, point in zip(found, points):
-            patch = self._patches.get(one.uuid)
-            made.append({**(patch or {"lon": point.x(), "lat": point.y()}), "key": one.uuid})
+            place: dict[str, Any] = self._patches.get(one.uuid) or {"lon": point.x(), "lat": point.y()}
+            if "lon" in place and one.uuid in self._years:
+                place["year"] = self._years[one.uuid]
+            made.append({**place, "key": one.uuid})
         return made
 
     def place(
@@ -140,8 +144,9 @@ class Search(QObject):
             code, features = POSITIVE if positive else NEGATIVE, []
             for one, point in zip(results, points):
                 year = "" if one["year"] is None else str(one["year"])
-                feature = self.layer.feature_at(point, code, {"role": EXEMPLARS, "when": year})
+                feature = self.layer.feature_at(point, code, {"role": EXEMPLARS, YEAR: year, PATCH: str(one["id"])})
                 self._patches[str(feature.attribute("uuid"))] = {"shard": one["shard"], "row": one["row"]}
+                self._remember(feature)
                 features.append(feature)
             return history.insert(features, name=_added(len(features)))
         return 0
@@ -208,6 +213,16 @@ class Search(QObject):
             if self.history is not None and (text := self.history.redo()):
                 self.said.emit(tr("Done again: {0}").format(text), INFO)
 
+    def is_patch(self, key: str) -> bool:
+        """Whether an exemplar was a result, so that it is this patch and no other one there."""
+        return key in self._named
+
+    def prepare(self) -> None:
+        """Have the exemplars' file, ready for writing, before the first click needs it."""
+        if self.store:
+            with self.told():
+                self._ready()
+
     def position(self, key: str) -> Optional[QgsPointXY]:
         """Where an exemplar is, in degrees."""
         fid = self.layer.fid_of(key) if self.layer is not None else None
@@ -260,6 +275,9 @@ class Search(QObject):
         self.history.changed.connect(self.exemplars_changed)
         layer.edited_elsewhere.connect(self.exemplars_changed)
         layer.draw_by_class()
+        self._years, self._named = {}, set()
+        for feature in layer.layer.getFeatures():
+            self._remember(feature)
         if self.project.mapLayer(layer.layer.id()) is None:
             layer.layer.setName(tr("Exemplars"))
             layer.layer.setCustomProperty(ROLE, EXEMPLARS)
@@ -267,6 +285,15 @@ class Search(QObject):
                 self.project.addMapLayer(layer.layer, False)
                 self._group().insertLayer(0, layer.layer)
         direct_writing.rehearse(layer.layer)
+
+    def _remember(self, feature: QgsFeature) -> None:
+        """What an exemplar says that was a result."""
+        names = feature.fields().names()
+        if not {PATCH, YEAR, "uuid"} <= set(names) or not feature[PATCH]:  # a null is no true value either
+            return
+        self._named.add(str(feature["uuid"]))
+        if str(feature[YEAR] or "").isdigit():
+            self._years[str(feature["uuid"])] = int(feature[YEAR])
 
     def _drop(self) -> None:
         if self.history is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -29,6 +30,7 @@ from .run_status import failed
 from .search import Search
 from .text import wrapped
 
+BRACKETS = re.compile(r"\s*\([^)]*\)")
 EMBEDDINGS = "Parquet, GeoTIFF (*.parquet *.geoparquet *.tif *.tiff)"
 
 
@@ -169,7 +171,8 @@ class StorePanel(QWidget):
                 "in a moment. Drop one here, paste its address, or drop embeddings (Parquet, GeoTIFF) to build one.")))
         elif about is not None:
             self.facts.setText(facts(about))
-            self.facts.setToolTip("\n".join([self._search.store, *about["licences"], *about["attributions"]]))
+            told = [self._search.store, about["sentence"], *about["licences"], *about["attributions"]]
+            self.facts.setToolTip("\n".join(line for line in told if line))
             if store_place.recent()[:1] != [self._search.store]:
                 store_place.remember(self._search.store)
         elif state == OPENING:
@@ -188,7 +191,7 @@ def facts(about: Mapping[str, Any]) -> str:
     if years:
         parts.append(str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}")
     if about["sentence"]:
-        parts.append(escape(about["sentence"]))
+        parts.append(escape(BRACKETS.sub("", about["sentence"]).rstrip(".")))  # how it was measured: in the tooltip
     owners = [*dict.fromkeys([*about["attributions"], *about["licences"]])]
     if owners:
         parts.append(escape(", ".join(owners)))

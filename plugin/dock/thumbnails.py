@@ -31,7 +31,7 @@ KEPT = 600
 """Pictures in memory: about 25 MB."""
 AROUND = 1.7
 """How much more than the footprint is seen, for its surroundings."""
-SIDE = 84
+SIDE = 76
 FLIGHTY = 40
 """Milliseconds without another wish before rendering begins: scrolling passes over many."""
 

@@ -21,6 +21,8 @@ from .styling import BLUE, ORANGE, SHAPES
 EXEMPLARS = "exemplars"
 """The role, both of the layer and of each exemplar."""
 POSITIVE, NEGATIVE = "positive", "negative"
+PATCH, YEAR = "product_version", "when"
+"""Fields of an exemplar that was a result: the patch's identifier and its year."""
 PLACES = QgsCoordinateReferenceSystem("EPSG:4326")
 """Longitude and latitude: what a store is searched by."""
 

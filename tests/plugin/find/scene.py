@@ -47,8 +47,8 @@ def result(number: int, rank: int, score: float = 0.0) -> dict[str, Any]:
     lon, lat = degrees(centre.x(), centre.y())
     ring = ", ".join(f"{x} {y}" for x, y in [*corners, corners[0]])
     return {
-        "rank": rank, "score": score, "similarity": 1 - score / 64, "shard": number % 2, "row": number, "id": f"p{number}",
-        "year": 2024, "lon": lon, "lat": lat, "wkt": f"POLYGON (({ring}))",
+        "rank": rank, "score": score, "similarity": 1 - score / 64, "shard": number % 2, "row": number,
+        "id": f"p{number}", "year": 2024, "lon": lon, "lat": lat, "wkt": f"POLYGON (({ring}))",
         "bbox": [min(x for x, _ in corners), min(y for _, y in corners),
                  max(x for x, _ in corners), max(y for _, y in corners)],
     }

@@ -96,14 +96,19 @@ def test_features_of_a_layer_are_exemplars_the_selected_ones_where_there_are_som
         layer.dataProvider().addFeatures([feature])
     choosing.project.addMapLayer(layer)
     panel = choosing.tab.exemplars
-    panel.layers.setLayer(layer)
-    panel.use.click()
+    panel.features.aboutToShow.emit()
+    (action,) = panel.features.actions()
+    assert action.text() == "greenhouses: all 3"
+    action.trigger()
     assert choosing.search.count(True) == 3
     panel.undo.click()
     assert choosing.search.count(True) == 0, "one step"
     layer.selectByIds([next(layer.getFeatures()).id()])
     panel.set_sign(False)
-    panel.use.click()
+    panel.features.aboutToShow.emit()
+    (action,) = panel.features.actions()
+    assert action.text() == "greenhouses: 1 selected"
+    action.trigger()
     assert (choosing.search.count(True), choosing.search.count(False)) == (0, 1)
     x, y = degrees(middle(4).x(), middle(4).y())
     place = choosing.backend.asked[-1]["negatives"][0]
@@ -135,6 +140,13 @@ def test_a_result_is_taken_as_that_very_patch(choosing: Window) -> None:
     choosing.press(Qt.Key.Key_Z, CONTROL)
     choosing.press(Qt.Key.Key_Z, CONTROL | SHIFT)
     assert choosing.backend.asked[-1]["negatives"][0]["row"] == 6
+    choosing.tab.store.take(str(choosing.store("other")))
+    choosing.tab.store.take(str(choosing.folder / "store"))
+    choosing.backend.answer(complete=False)
+    place = choosing.backend.asked[-1]["negatives"][0]
+    assert place["year"] == 2024 and "shard" not in place, "rows of a store that was closed may be others"
+    assert [choosing.search.is_patch(one["key"]) for side in ("positives", "negatives")
+            for one in choosing.backend.asked[-1][side]] == [False, True]
 
 
 def test_the_layer_goes_and_the_file_stays(choosing: Window) -> None:
@@ -152,7 +164,9 @@ def test_without_a_store_nothing_can_be_chosen(window: Window) -> None:
     assert "Choose a store first" in window.words[-1]
 
 
-def test_a_file_that_cannot_be_written_is_said(choosing: Window) -> None:
-    choosing.search.exemplars_path().mkdir()
-    choosing.click(1)
-    assert choosing.search.count(True) == 0 and choosing.words
+def test_a_file_that_cannot_be_written_is_said(window: Window) -> None:
+    window.open()
+    window.search.exemplars_path().mkdir()
+    window.tab.exemplars.start.click()
+    window.click(1)
+    assert window.search.count(True) == 0 and "exemplars" in window.words[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bitscape.plugin.dock.find_loop import DONE, FAILED, FIRST, NEXT, READY, STOPPED, WORKING
 from bitscape.processing.errors import BitscapeError
-from bitscape.tests.plugin.find.scene import ABOUT, Window, degrees, middle
+from bitscape.tests.plugin.find.scene import ABOUT, Window, answer, degrees, middle
 from bitscape.tests.plugin.waiting import eventually
 from qgis.core import QgsGeometry
 
@@ -28,6 +28,8 @@ def test_opening_a_store_asks_what_it_holds_and_loads_nothing_of_a_large_one(win
     assert "7 shards" in window.tab.areas.words.text()
     window.tab.areas.buttons["everywhere"].click()
     assert window.backend.asked[-1]["areas"] == []
+    window.backend.answer(about=large, complete=False, loaded_shards=0, rows=0, shards=1250)
+    assert "1,250 shards" in window.tab.areas.words.text()
     assert "6.4 GB" in window.tab.areas.words.text(), "what everything costs is said"
 
 
@@ -88,10 +90,8 @@ def test_an_answer_that_comes_while_an_older_one_is_being_drawn_takes_its_place(
     layer = window.tab.layer
     seen: list[int] = []
     layer.shown.connect(lambda: seen.append(layer.layer.featureCount()))
-    many = [window_result for window_result in range(64)] * 20
+    many = list(range(64)) * 20
     token = len(window.backend.asked)
-    from bitscape.tests.plugin.find.scene import answer
-
     window.backend.answered.emit("find", token, answer(window.backend.asked[-1], many, complete=False))
     assert seen == [], "it is still being drawn"
     window.backend.answered.emit("find", token + 1, answer(window.backend.asked[-1], [7, 8]))
@@ -119,7 +119,8 @@ def test_a_failure_is_said_with_what_to_do_and_the_next_question_is_asked_all_th
     window.tab.store.take(str(window.store()))
     window.backend.failed.emit("find", 1, BitscapeError("The manifest is no Parquet file. Build the store again."))
     assert window.loop.state == FAILED
-    assert "Build the store again" in window.tab.words.text() and "Build the store again" in window.tab.store.facts.text()
+    for words in (window.tab.words.text(), window.tab.store.facts.text()):
+        assert "Build the store again" in words
     window.tab.store.take(str(window.folder / "store"))
     window.backend.answer()
     assert "Clay" in window.tab.store.facts.text()

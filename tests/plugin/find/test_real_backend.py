@@ -105,7 +105,7 @@ def test_results_taken_as_exemplars_and_areas(real: Real) -> None:
     real.canvas.zoomByFactor(0.3)
     real.tab.areas.choose("window")
     real.settle()
-    assert 0 < real.loop.answer["rows"] < 64 and "Map view" == real.tab.areas.buttons["window"].text()
+    assert 0 < real.loop.answer["rows"] < 64 and real.tab.areas.buttons["window"].text() == "Map view"
 
 
 @pytest.mark.parametrize("view", ["heat", "threshold", "outlier", "surprise", "gradient", "typical"])

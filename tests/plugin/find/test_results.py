@@ -229,3 +229,15 @@ def test_footprints_are_where_the_patches_are(found: Window) -> None:
     assert [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()] == pytest.approx(result(7, 1)["bbox"])
     assert feature["rank"] == 7 and feature["score"] == 28
     assert not found.project.isDirty() or layer.customProperty("skipMemoryLayersCheck")
+
+
+def test_the_tab_is_not_wider_than_the_dock(found: Window) -> None:
+    from bitscape.plugin.dock.folding import WIDTH
+
+    found.press(Qt.Key.Key_T)
+    found.backend.answer(range(1, 31))
+    wide = {type(one).__name__ + str(one.objectName()): one.minimumSizeHint().width() for one in (
+        found.tab.store, found.tab.exemplars, found.tab.areas, found.tab.view, found.tab.threshold, found.results,
+        found.tab.save, found.tab)}
+    bar = found.results.view.verticalScrollBar().sizeHint().width()
+    assert max(wide.values()) <= WIDTH - bar, wide
