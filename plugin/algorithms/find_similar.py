@@ -27,7 +27,7 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
-from ..layers.styling import style_similar_places, style_similarity
+from ..layers.styling import sidecar, style_similar_places, style_similarity
 from ..settings import threads
 from ..translation import tr
 from . import sources
@@ -117,6 +117,16 @@ class FindSimilar(BitscapeAlgorithm):
         ):
             self.addOutput(QgsProcessingOutputNumber(name, text))
         self.addOutput(QgsProcessingOutputString("TYPICAL", tr("Typical code (hex)")))
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+        fine, said = super().checkParameterValues(parameters, context)
+        if not fine:
+            return fine, said
+        raster = self.raster_output(parameters, "RASTER", context)
+        layer = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        if raster and sidecar(raster) == sidecar(layer):
+            return False, tr("{0} and {1} would share one style file. Give them different names.").format(layer, raster)
+        return True, ""
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..executors import in_order
+from ..executors import cores, in_order
 from ..progress import Progress
 from ..store.location import ShardError
 from .answer import Answer
@@ -53,11 +54,17 @@ def merged(region: Region, given: Answer | None, query: Query | None, k: int | N
                 boxes[order] * UNIT)
 
 
-def details_of(region: Region, hits: Hits, executor: Executor, progress: Progress) -> list[tuple[str, str]]:
-    """Id and WKT outline of each result; what was asked for once is kept. Where a shard no longer answers: its row, and
-    the box."""
+def details_of(
+    region: Region, hits: Hits, seconds: float, executor: Executor, progress: Progress
+) -> tuple[list[tuple[str, str]], bool]:
+    """Id and WKT outline of each result, and whether these are all that there will be.
+
+    What was asked for once is kept. After so many seconds, or where a shard no longer answers, it is the row and the
+    box: the next call has more.
+    """
     import shapely
 
+    end = time.perf_counter() + seconds
     names = list(zip(hits.shards.tolist(), hits.rows.tolist(), strict=True))
     by_shard: dict[int, list[int]] = {}
     for shard, row in names:
@@ -70,10 +77,16 @@ def details_of(region: Region, hits: Hits, executor: Executor, progress: Progres
         except ShardError:
             return shard, [], []
 
-    for shard, ids, shapes in in_order(executor, read, list(by_shard), 16):
+    late = False
+    for shard, ids, shapes in in_order(executor, read, list(by_shard), cores() + 1):
         texts = shapely.to_wkt(shapely.from_wkb(shapes), rounding_precision=7, trim=True) if shapes else []
         for row, name, text in zip(by_shard[shard], ids, texts, strict=False):
             region.known[shard, row] = (name, str(text))
+        by_shard[shard] = []
         progress.check()
+        if time.perf_counter() > end and any(by_shard.values()):
+            late = True
+            break
     boxes = shapely.to_wkt(shapely.box(*hits.boxes.T)) if len(hits.boxes) else []
-    return [region.known.get(name, (str(name[1]), str(box))) for name, box in zip(names, boxes, strict=True)]
+    found = [region.known.get(name, (str(name[1]), str(box))) for name, box in zip(names, boxes, strict=True)]
+    return found, not late

@@ -30,6 +30,8 @@ from .query import WITHOUT_EXEMPLARS, Combine, Query, View
 from .region import Region
 from .regions import opened
 
+DETAILED = 0.03
+"""Seconds after which identifiers and outlines are left for the next call."""
 PICTURE_SIDE = 2048
 MOST_ARRIVED = 2000
 
@@ -112,8 +114,9 @@ class PictureScale(Result):
     high: float
 
 class LiveFindResult(Result):
-    """``complete``: nothing is left to load. ``arrived``: bounds of the shards that this call loaded. ``reason``: why
-    there are no results, "" if there are. ``within``: candidates within the threshold. ``typical``: hex code."""
+    """``complete``: nothing is left to load, and identifiers and outlines are there. ``arrived``: bounds of the shards
+    that this call loaded. ``reason``: why there are no results, "" if there are. ``within``: candidates within the
+    threshold. ``typical``: hex code."""
 
     token: str
     loaded_shards: int
@@ -165,10 +168,10 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     if streamed and not reason and request.view != "top":
         reason = (f"{region.selection.rows:,} patches are more than the memory set aside for them: only the view of "
                   "the most similar is shown. Choose a smaller area.")
-    if streamed and query is not None and not reason and region.complete:
+    if streamed and query is not None and not reason:
         arrived += _overflow(request, region, query, found, request.seconds - watch.total()["total"], progress)
     watch.lap("load")
-    hits, given, painted_to = None, None, None
+    hits, given, painted_to, detailed = None, None, None, True
     with open_executor() as executor:
         if not reason and len(region.candidates):
             values, typical = _values(request, region, query, executor, progress)
@@ -178,9 +181,9 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
             given = answer(request.view, region.candidates, values, typical, region.space, query, excluded, request.k,
                            request.threshold, most, progress)
             watch.lap("rank")
-        if given is not None or region.overflow.best:
+        if given is not None or (region.overflow.best and not reason):
             hits = merged(region, given, query, request.k if request.view == "top" else None)
-            texts = details_of(region, hits, executor, progress)
+            texts, detailed = details_of(region, hits, DETAILED, executor, progress)
             watch.lap("details")
     if given is not None and request.raster is not None:
         painted_to = _draw(request, region, given, progress)
@@ -190,7 +193,7 @@ def live_find(request: LiveFindRequest, progress: Progress) -> LiveFindResult:
     return LiveFindResult(
         token=request.token, loaded_shards=region.loaded + region.overflow.done, shards=region.shards,
         rows=len(region.candidates) + region.overflow.rows,
-        complete=region.complete and (query is None or region.overflow.finished),
+        complete=region.complete and (query is None or region.overflow.finished) and detailed,
         failed=[Failed(path=error.path, why=error.why) for error in region.failures()],
         arrived=[entry.bounds for entry in arrived if entry.rows][:MOST_ARRIVED],
         results=[] if hits is None else _listed(hits, texts), reason=reason,
@@ -225,7 +228,7 @@ def _overflow(
     """Go on through the shards that are not kept."""
     excluded = frozenset(found.rows())
     region.overflow.ask((query.key, request.k, excluded))
-    if region.overflow.finished:
+    if region.overflow.finished or not region.complete:
         return []
     return region.overflow.read(
         region.selection, region.space.scorer(query), request.k, excluded, max(0.0, seconds), progress)

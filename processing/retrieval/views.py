@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..executors import in_order
+from ..hamming import smallest
 from ..progress import Progress
 from .candidates import Candidates
 from .query import UNLIKE, View
@@ -82,19 +83,18 @@ def ranked(
 ) -> Ranking:
     """The first ``most`` (None: all) by value, ascending, or descending in views of what is unlike; only those within
     ``threshold`` if there is one. Ties by shard, then row. Without the places ``excluded`` and what is no number."""
-    keys = -values if view in UNLIKE else values.copy()
-    keys[excluded] = np.nan
-    unknown = int(np.count_nonzero(np.isnan(keys)))
-    count = len(keys) - unknown
-    if unknown:
-        keys[np.isnan(keys)] = np.inf
+    keys = -values if view in UNLIKE else values
+    unknown = int(np.count_nonzero(np.isnan(keys))) if len(keys) and np.isnan(keys.min()) else 0
+    count = len(keys) - unknown - int(np.count_nonzero(np.isfinite(keys[excluded])))
     limit = np.inf if threshold is None else np.float32(-threshold if view in UNLIKE else threshold)
     wanted = count if most is None else min(most, count)
     if wanted == 0:
         return Ranking(np.empty(0, np.int64), count)
-    if wanted < count:
-        limit = min(limit, np.partition(keys, wanted - 1)[wanted - 1])
-    places = np.flatnonzero((keys <= limit) & (keys < np.inf))
+    if wanted < count:  # the largest that is wanted; who of several is, shard and row decide
+        limit = min(limit, keys[smallest(keys, wanted, excluded)[-1]])
+    inside = keys <= limit
+    inside[excluded] = False
+    places = np.flatnonzero(inside)
     return Ranking(candidates.ordered(places, keys[places])[:wanted], count)
 
 
