@@ -70,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "changemagnitude": Operation("embeddings.change_magnitude", "change_magnitude", "MagnitudeRequest"),
     "assessaccuracy": Operation("statistics.assess", "assess_accuracy", "AssessRequest"),
     "interpreteragreement": Operation("statistics.interpreters", "interpreter_agreement", "AgreementRequest"),
+    "buildretrievalstore": Operation("indexing.build", "build_retrieval_store", "BuildStoreRequest"),
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
     "findsimilar": Operation("retrieval.find", "find_similar", "FindRequest"),
     "livefind": Operation("retrieval.live_find", "live_find", "LiveFindRequest"),

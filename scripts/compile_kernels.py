@@ -54,6 +54,7 @@ def main() -> None:
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)
         run("applyclassifier", tiles=[tiles], model=model, score=folder / "score.tif", classes=folder / "classes.tif")
+        run("buildretrievalstore", input=[str(made["embeddings"][0])], output=folder / "store", pixels=8, kind="binary")
         polygons = {"output": folder / "polygons.gpkg", "max_hole": 1000, "connectivity": 8}
         run("classpolygons", inputs=[folder / "score.tif"], **polygons)
         (west, south, east, north) = run("describetiles", tiles=tiles)["bounds"]

@@ -30,8 +30,8 @@ GROUPS = {
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
     "accuracyandarea": QT_TRANSLATE_NOOP("Bitscape", "Accuracy and area"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
-    "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
     "similaritysearch": QT_TRANSLATE_NOOP("Bitscape", "Similarity search"),
+    "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
 }
 
 

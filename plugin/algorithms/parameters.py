@@ -64,6 +64,20 @@ class OptionalRasterFiles(RasterFiles):
         return True
 
 
+class EmbeddingFiles(RasterFiles):
+    """Several files or folders of embeddings: tables, which are no layers, or rasters."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description)
+        self.setLayerType(QgsProcessing.SourceType.TypeFile)
+
+    def clone(self) -> EmbeddingFiles:
+        copy = EmbeddingFiles(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+
 class OptionalFiles(OptionalRasterFiles):
     """Several files that are no layers, or none."""
 

@@ -12,6 +12,7 @@ from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
 from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
+from .build_retrieval_store import BuildRetrievalStore
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
 from .compare_compression import CompareCompression
@@ -27,6 +28,7 @@ ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
     FindSimilar,
+    BuildRetrievalStore,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

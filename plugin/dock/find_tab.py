@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -12,7 +13,7 @@ from qgis.core import (
     QgsPointXY,
     QgsRectangle,
 )
-from qgis.PyQt.QtCore import QPoint
+from qgis.PyQt.QtCore import QPoint, QTimer
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
 from qgis.PyQt.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QToolTip, QVBoxLayout, QWidget
 
@@ -76,6 +77,10 @@ class FindTab(QWidget):
         self._found: list[Result] = []
         self._boxes: list[tuple[float, float, float, float]] = []
         self._shown_store = ""
+        self._moved_to = 0.0
+        self._follow = QTimer(self)
+        self._follow.setSingleShot(True)
+        self._follow.timeout.connect(self._show_threshold)
         session.home = lambda: self.search.home
         self.setAcceptDrops(True)
         self._lay_out()
@@ -109,6 +114,7 @@ class FindTab(QWidget):
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self.hover.set_active(False)
+        self._follow.stop()
         self.loop.close()
         self.store.stop()
         self.save.stop()
@@ -301,12 +307,21 @@ class FindTab(QWidget):
         self._stress(None)
 
     def _on_threshold(self, value: float) -> None:
-        """What is known follows at once, without the backend; what is not, with its answer."""
-        answer = self.loop.answer
+        """What is known follows at once, without the backend; what is not, with its answer. Moves that come faster than
+        they can be shown are shown as one."""
+        self._moved_to = value
+        self._follow.start()
+
+    def _show_threshold(self) -> None:
+        answer, value = self.loop.answer, self._moved_to
         if answer is None:
             return
         self.picture.set_threshold(value)
-        self._show_found(answer, [one for one in answer["results"] if one["score"] <= value])
+        within = bisect_right([one["score"] for one in answer["results"]], value)
+        self._found, self._boxes = answer["results"][:within], [tuple(one["bbox"]) for one in answer["results"][:within]]
+        self.layer.limit(within)
+        self.results.limit(within)
+        self._stress(None)
         self.search.ask(threshold=value)
 
     def _go_there(self, about: Mapping[str, Any]) -> None:

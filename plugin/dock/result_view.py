@@ -39,6 +39,8 @@ class ResultModel(QAbstractListModel):
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self.results: list[Result] = []
+        self.every: list[Result] = []
+        """Also those that are beyond a threshold that was moved since."""
         self.unit = ""
         self.labelled: set[tuple[int, int]] = set()
 
@@ -60,8 +62,21 @@ class ResultModel(QAbstractListModel):
     def set_results(self, results: Sequence[Result], unit: str) -> None:
         """Others."""
         self.beginResetModel()
-        self.results, self.unit = list(results), unit
+        self.every, self.unit = list(results), unit
+        self.results = list(results)
         self.endResetModel()
+
+    def limit(self, count: int) -> None:
+        """Only so many, the first ones, of those that were set."""
+        count, now = min(count, len(self.every)), len(self.results)
+        if count < now:
+            self.beginRemoveRows(QModelIndex(), count, now - 1)
+            del self.results[count:]
+            self.endRemoveRows()
+        elif count > now:
+            self.beginInsertRows(QModelIndex(), now, count - 1)
+            self.results += self.every[now:count]
+            self.endInsertRows()
 
 
 class ResultView(QListView):

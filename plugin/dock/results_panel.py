@@ -52,8 +52,8 @@ class ResultsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         head = QHBoxLayout()
-        head.addWidget(self.words, 3)
-        head.addWidget(source, 2)
+        head.addWidget(self.words, 1)
+        head.addWidget(source, 1)
         layout.addLayout(head)
         layout.addWidget(self.view)
         layout.addLayout(buttons)
@@ -85,6 +85,16 @@ class ResultsPanel(QWidget):
         self.words.setText(self._said(answer, results))
         self.words.setVisible(bool(self.words.text()))
 
+    def limit(self, count: int) -> None:
+        """The first ones only: the threshold was moved."""
+        self.view.results.limit(count)
+        self.view.wish()
+        results = self.view.results.results
+        self.view.setVisible(bool(results))
+        self.words.setText(self._said({**self._answer, "within": count}, results))
+        self.words.show()
+        self._offer()
+
     def label(self, results: Sequence[Result]) -> None:
         """Make labels of the chosen class of these."""
         if not results:
@@ -114,12 +124,11 @@ class ResultsPanel(QWidget):
             return str(answer.get("reason") or tr("Nothing within the threshold.") if answer.get("complete") else "")
         view, within = self._search.question.view, answer["within"]
         first = results[0]["similarity"]
-        how = tr("difference") if view in UNLIKE else tr("similarity")
-        span = f"{100 * first:.0f} – {100 * results[-1]['similarity']:.0f} %"
+        span = f"{100 * first:.0f}–{100 * results[-1]['similarity']:.0f}\u00a0%"
+        how = tr("{0} different").format(span) if view in UNLIKE else tr("{0} alike").format(span)
         if view == THRESHOLD and within > len(results):
-            return tr("The first {0} of {1} places within · {2} {3}").format(
-                f"{len(results):,}", f"{within:,}", how, span)
-        return tr("{0} places · {1} {2}").format(f"{len(results):,}", how, span)
+            return tr("The first {0} of {1} places, {2}").format(f"{len(results):,}", f"{within:,}", how)
+        return tr("{0} places, {1}").format(f"{len(results):,}", how)
 
     def _mark(self) -> None:
         """Which results are labels already."""

@@ -31,6 +31,8 @@ class ResultLayer(QObject):
         self._project, self._group = project, group
         self._waiting: list[Mapping[str, Any]] = []
         self._made: list[QgsFeature] = []
+        self._every: list[QgsFeature] = []
+        self._fids: list[int] = []
         self._unlike = False
         self._turn = QTimer(self)
         self._turn.setInterval(0)
@@ -53,10 +55,26 @@ class ResultLayer(QObject):
             if self._waiting:
                 self._turn.start()
 
+    def limit(self, count: int) -> None:
+        """Show only so many of them, the first ones, and later perhaps more again: nothing is made anew."""
+        layer = self.layer
+        if layer is None or self._waiting or len(self._fids) == min(count, len(self._every)):
+            return
+        provider = layer.dataProvider()
+        if count < len(self._fids):
+            provider.deleteFeatures(self._fids[count:])
+            del self._fids[count:]
+        else:
+            _, added = provider.addFeatures(self._every[len(self._fids) : count])
+            self._fids += [feature.id() for feature in added]
+        with clean_project():
+            layer.dataChanged.emit()
+            layer.triggerRepaint()
+
     def forget(self) -> None:
         """Take the layer away."""
         self._turn.stop()
-        self._waiting, self._made = [], []
+        self._waiting, self._made, self._every, self._fids = [], [], [], []
         layer = self.layer
         if layer is not None:
             with clean_project():
@@ -81,7 +99,8 @@ class ResultLayer(QObject):
             layer = self._ready()
             provider = layer.dataProvider()
             provider.truncate()
-            provider.addFeatures(list(features))
+            _, added = provider.addFeatures(list(features))
+            self._every, self._fids = list(features), [feature.id() for feature in added]
             if layer.customProperty(LOOK) != str(self._unlike):
                 layer.setRenderer(outlines(self._unlike))
                 layer.setCustomProperty(LOOK, str(self._unlike))

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .. import provenance
-from ..embeddings.mapping import NODATA, ValueMapping, chosen, detect, quantise
+from ..embeddings.mapping import ValueMapping, chosen, detect, quantise
 from ..embeddings.source import ALPHAEARTH, Product
 from ..embeddings.vector_column import NAMES, vector_column
+from ..embeddings.vector_rows import vector_rows
 from ..errors import InputError
 from ..outputs import whole_or_nothing
 from ..progress import Progress
@@ -175,26 +175,9 @@ class _Vectors:
 
         Raises InputError if they are not all of one length; ``first`` is the number of the first row.
         """
-        valid = np.asarray(column.is_valid())
-        present = column.drop_null()
-        lengths = np.asarray(pc.list_value_length(present))
-        if len(lengths) == 0:
-            return np.empty((0, self.width), np.float32), valid
-        self.width = self.width or int(lengths[0])
-        if (lengths != self.width).any() or self.width == 0:
-            row = first + int(np.flatnonzero(valid)[np.flatnonzero((lengths != self.width) | (lengths == 0))[0]])
-            raise InputError(
-                f"{self.path}: the vector in row {row} has not {self.width} numbers like those before it. "
-                f"Vectors of one length are needed in {self.name}.")
-        flat = present.flatten()
-        holes = np.asarray(flat.is_null()).reshape(-1, self.width).any(axis=1)
-        values = np.asarray(pc.fill_null(flat, 0)).reshape(-1, self.width)
-        missing = (values == NODATA).any(axis=1) if values.dtype == np.int8 else ~np.isfinite(values).all(axis=1)
-        if values.dtype == np.float64:
-            missing |= (np.abs(values) > np.finfo(np.float32).max).any(axis=1)
-        good = ~(missing | holes)
-        valid[valid] = good
-        return values[good], valid
+        values, valid = vector_rows(column, self.width, first, self.name, self.path)
+        self.width = values.shape[1]
+        return values, valid
 
     def _drawn(
         self, group: int, share: float, random: np.random.Generator, progress: Progress

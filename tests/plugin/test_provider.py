@@ -65,6 +65,10 @@ PARAMETERS = {
     "findsimilar": [
         "STORE", "POSITIVE", "NEGATIVE", "IDS", "NEGATIVE_IDS", "EXEMPLAR_STORE", "AOI", "EXTENT", "YEARS", "VIEW", "K",
         "THRESHOLD", "COMBINE", "INVERT", "RERANK", "MAX_FEATURES", "MEMORY", "OUTPUT", "RASTER", "PARQUET", "REPORT",
+    "buildretrievalstore": [
+        "INPUT", "PRODUCT", "KIND", "REFINE", "PATCH_PIXELS", "PATCH_SIDE", "YEAR", "APPEND", "STRIDE", "MIN_SHARE",
+        "THRESHOLD", "COLUMN", "CRS", "MAPPING", "GEOHASH", "ROWS_PER_FILE", "SAMPLE", "RECALL_SAMPLE", "SEED",
+        "RESTART", "OUTPUT", "OVERVIEW",
     ],
 }
 

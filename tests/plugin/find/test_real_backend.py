@@ -15,7 +15,7 @@ from bitscape.tests.plugin.find.scene import SHIFT, Window, middle
 from bitscape.tests.plugin.imagery.scene import collect
 from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal
-from qgis.core import QgsProject
+from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import Qt
 
 MAKER = Path(__file__).with_name("make_store.py")
@@ -131,6 +131,7 @@ def test_the_threshold_counts_what_numpy_counts(real: Real) -> None:
     every = real.expected(["p9"], [], 63)
     cut = sorted(every)[20]
     real.tab.threshold.chart.dragged.emit(float(cut))
+    QgsApplication.processEvents()
     assert all(score <= cut for score in real.scores)
     assert eventually(lambda: real.loop.answer["threshold"] == cut, 20)
     real.settle()

@@ -164,18 +164,23 @@ def test_the_threshold_is_dragged_and_list_map_and_picture_follow_at_once(found:
     picture = found.tab.picture.layer
     assert picture.isValid() and picture.customProperty("bitscape/role") == "similarity"
     asked = len(found.backend.asked)
+    panel.chart.dragged.emit(90.0)
     panel.chart.dragged.emit(40.0)
+    QgsApplication.processEvents()
     assert found.listed == found.drawn == [f"p{number}" for number in range(1, 11)], "without the backend"
     items = picture.renderer().shader().rasterShaderFunction().colorRampItemList()
     assert items[0].value == pytest.approx(254 * (40 - 64) / (0 - 64), abs=1e-3), "symbology alone"
     assert "about" in panel.words.text()
     assert len(found.backend.asked) == asked + 1 and found.backend.asked[-1]["threshold"] == 40
     panel.chart.dragged.emit(80.0)
+    QgsApplication.processEvents()
+    assert found.listed == found.drawn == [f"p{number}" for number in range(1, 21)], "and back"
     found.backend.answer(range(1, 11), of=asked + 1, threshold=40.0)
     assert panel.value == 80, "the line stays under the hand"
     found.backend.answer(range(1, 21), threshold=80.0)
     assert panel.value == 80 and "20 places within" in panel.words.text()
     panel.number.setValue(20)
+    QgsApplication.processEvents()
     assert found.backend.asked[-1]["threshold"] == 20
     found.search.ask(view="top")
     assert found.backend.asked[-1]["threshold"] is None, "a threshold is the view's own"
