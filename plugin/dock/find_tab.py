@@ -318,7 +318,8 @@ class FindTab(QWidget):
             return
         self.picture.set_threshold(value)
         within = bisect_right([one["score"] for one in answer["results"]], value)
-        self._found, self._boxes = answer["results"][:within], [tuple(one["bbox"]) for one in answer["results"][:within]]
+        self._found = answer["results"][:within]
+        self._boxes = [tuple(one["bbox"]) for one in self._found]
         self.layer.limit(within)
         self.results.limit(within)
         self._stress(None)

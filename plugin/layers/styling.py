@@ -215,7 +215,7 @@ def _fill_symbol(number: int, colour: str) -> str:
 
 
 def _cased_symbol(number: int, colour: str) -> str:
-    """A see-through fill, a white and a dark casing, and a line of the colour on them: one of them is seen on any map."""
+    """A see-through fill, a white and a dark casing, and a line of the colour on them: one is seen on any map."""
     fill = {"color": f"{_rgb(colour)},70", "style": "solid", "outline_style": "no"}
     layers = _layer("SimpleFill", fill)
     for line, width in (("255,255,255,220", "1.5"), ("27,31,36,255", "1.1"), (f"{_rgb(colour)},255", "0.7")):

@@ -15,8 +15,7 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression", "findsimilar")
-              "decompressembeddings", "comparecompression", "buildretrievalstore")
+              "decompressembeddings", "comparecompression", "findsimilar", "buildretrievalstore")
 
 
 def ask(qgis: Qgis, *words: str) -> str:
