@@ -13,6 +13,7 @@ from ..translation import tr
 from .question import AREAS, MEAN, THRESHOLD, TOP, UNAIDED, VIEWS, WINDOW
 from .search import Search
 from .session import Session
+from .store_place import manifest_of
 
 ALGORITHM = "bitscape:findsimilar"
 COMBINES = ("mean", "and", "or", "xor")
@@ -25,7 +26,7 @@ def find_parameters(
     """What was asked last, as the algorithm takes it: results go to ``target``, a GeoPackage, and beside it into a
     GeoParquet. What is as by default is left out. Raises InputError for what it cannot be asked."""
     question = search.question
-    found: dict[str, Any] = {"STORE": search.store}
+    found: dict[str, Any] = {"STORE": manifest_of(search.store)}
     if question.view not in UNAIDED:
         for name, ids, code in (("POSITIVE", "IDS", POSITIVE), ("NEGATIVE", "NEGATIVE_IDS", NEGATIVE)):
             found.update(_exemplars(search, answer, name, ids, code))

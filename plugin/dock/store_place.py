@@ -36,6 +36,14 @@ def is_embeddings(place: str) -> bool:
     return not is_address(place) and path.suffix.lower() in (*TABLES, *RASTERS) and path.name.lower() != MANIFEST
 
 
+def manifest_of(place: str) -> str:
+    """The store's manifest: Processing takes a file where it asks for one, and no folder."""
+    if is_address(place):
+        return place if place.lower().endswith(TABLES) else f"{place.rstrip('/')}/{MANIFEST}"
+    path = Path(place) / MANIFEST
+    return str(path) if path.is_file() else place
+
+
 def cleaned(text: str) -> str:
     """A place as it was typed, pasted or dropped: without quotes, and whether or not it is a file's address."""
     text = text.strip().strip("\"'")

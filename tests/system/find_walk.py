@@ -88,7 +88,13 @@ def walk() -> None:
     tab.store.take(PLAN["table"])
     wait(200)
     picture("offer")
-    tab.store.build.dismiss.click()
+    build = tab.store.build
+    build.target.setFilePath(str(Path(PLAN["folder"]) / "built store"))
+    build.start.click()
+    until(lambda: tab.loop.about is not None or "⚠" in build.status.words.text(), 200)
+    REPORT["built"] = [tab.search.store, tab.store.facts.text(), build.status.words.text()]
+    settle(tab)
+    picture("built")
     tab.store.take(PLAN["store"])
     until(lambda: tab.loop.about is not None, 60)
     settle(tab)
@@ -147,6 +153,7 @@ def walk() -> None:
     press(Key.Key_K)
     settle(tab)
     label(board, tab)
+    save(board, tab)
     areas(board, tab)
     REPORT["steps"].append("areas")
     QgsApplication.setUITheme("Night Mapping")  # last: QGIS does not find the way back while it runs
@@ -193,6 +200,26 @@ def label(board: Any, tab: Any) -> None:
     tab.results.note.linkActivated.emit("undo")
     wait(100)
     REPORT["labelled"].append(len(board.session.training) - before)
+
+
+def save(board: Any, tab: Any) -> None:
+    """The results as files, by the algorithm."""
+    panel = tab.save
+    for box in board.findChildren(type(board.label._aoi_box)):
+        if box.isAncestorOf(panel):
+            box.setCollapsed(False)
+    target = Path(PLAN["folder"]) / "saved.gpkg"
+    panel.target.setFilePath(str(target))
+    panel.copy.click()
+    wait(50)
+    REPORT["command"] = QgsApplication.clipboard().text()
+    panel.save.click()
+    until(lambda: panel.status.run is None, 120)
+    wait(300)
+    REPORT["saved"] = [panel.status.words.text(), str(target),
+                       [[one["id"], one["score"]] for one in tab.results.view.results.results]]
+    show(board, panel)
+    picture("saved")
 
 
 def areas(board: Any, tab: Any) -> None:

@@ -12,6 +12,7 @@ from bitscape.tests.system.desktop import SCREENSHOTS, Desktop
 from bitscape.tests.system.qgis_run import Qgis, eventually
 from bitscape.tests.system.rasters import pixels
 from bitscape.tests.system.sample import YEARS, Sample
+from osgeo import ogr
 
 SIZES = {"laptop": (1366, 768), "large": (1900, 1150)}
 HERE = Path(__file__).parent
@@ -79,6 +80,32 @@ def test_results_become_labels_and_undo_takes_them_back(walk: dict[str, Any]) ->
     assert two == again == 2 < 20 < every <= 50, "a place that two years have is one label"
 
 
+def test_a_store_was_built_from_dropped_embeddings_and_opened(walk: dict[str, Any]) -> None:
+    place, facts, said = walk["built"]
+    assert Path(place).name == "built store" and (Path(place) / "manifest.parquet").is_file(), said
+    assert "patches" in facts
+
+
+def test_what_is_saved_is_what_was_seen_and_the_command_is_the_same_search(walk: dict[str, Any], qgis: Qgis) -> None:
+    said, target, seen = walk["saved"]
+    assert "Saved" in said, said
+    with_ranks = sorted((row["rank"], row["id"], row["score"]) for row in rows_of(Path(target)))
+    assert [[name, score] for _, name, score in with_ranks] == seen
+    assert Path(target).with_suffix(".parquet").is_file()
+    again = Path(target).with_name("again.gpkg")
+    line = walk["command"].replace(target, str(again)).replace("saved.parquet", "again.parquet")
+    done = subprocess.run(["sh", "-c", line], env=qgis.environment, stdin=subprocess.DEVNULL, capture_output=True,
+                          encoding="utf-8", timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted((row["rank"], row["id"], row["score"]) for row in rows_of(again)) == with_ranks
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The features of a file's first layer."""
+    data = ogr.Open(str(path))
+    return [row.items() for row in data.GetLayer(0)]
+
+
 def test_areas_limit_the_search_and_the_project_remembers_it(walk: dict[str, Any]) -> None:
     everywhere, inside = walk["rows"]
     assert 0 < inside < everywhere and walk["aoi_in_find"]
@@ -87,6 +114,6 @@ def test_areas_limit_the_search_and_the_project_remembers_it(walk: dict[str, Any
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
-    for name in ("nothing", "offer", "opened", "found", "hover", "heat", "threshold", "dragged", "outlier", "surprise",
+    for name in ("nothing", "offer", "built", "opened", "saved", "found", "hover", "heat", "threshold", "dragged", "outlier", "surprise",
                  "gradient", "typical", "labelled", "window", "areas", "dark", "dark_results"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name
