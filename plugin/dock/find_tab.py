@@ -215,9 +215,9 @@ class FindTab(QWidget):
         column.addLayout(progress)
         for widget in (self.words, self.warnings, self._threshold_box, self.results):
             column.addWidget(widget)
+        column.addWidget(folding(tr("Save the results"), self.save, True))
         column.addLayout(self.imagery_place)
         column.addLayout(self.aoi_place)
-        column.addWidget(folding(tr("Save the results"), self.save, True))
         column.addStretch(1)
 
     def _connect(self) -> None:

@@ -114,6 +114,6 @@ def test_areas_limit_the_search_and_the_project_remembers_it(walk: dict[str, Any
 
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
-    for name in ("nothing", "offer", "built", "opened", "saved", "found", "hover", "heat", "threshold", "dragged", "outlier", "surprise",
-                 "gradient", "typical", "labelled", "window", "areas", "dark", "dark_results"):
+    for name in ("nothing", "offer", "built", "opened", "found", "hover", "heat", "threshold", "dragged", "outlier",
+                 "surprise", "gradient", "saved", "typical", "labelled", "window", "areas", "dark", "dark_results"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name
