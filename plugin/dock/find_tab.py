@@ -77,6 +77,7 @@ class FindTab(QWidget):
         self._found: list[Result] = []
         self._boxes: list[tuple[float, float, float, float]] = []
         self._shown_store = ""
+        self._pointed: Optional[Result] = None
         self._moved_to = 0.0
         self._follow = QTimer(self)
         self._follow.setSingleShot(True)
@@ -169,7 +170,7 @@ class FindTab(QWidget):
         elif kind in ("next", "previous"):
             self.fly_to(self.results.view.step(1 if kind == "next" else -1))
         elif kind == "label":
-            self.results.label(self.results.view.selected)
+            self.results.label([self._pointed] if self._pointed is not None else self.results.view.selected)
         else:
             {"leave": self.leave, "undo": self.search.undo, "redo": self.search.redo}[kind]()
 
@@ -259,7 +260,7 @@ class FindTab(QWidget):
         self.exemplars.start.setChecked(tool is self.tool)
 
     def _cancel(self) -> None:
-        if self.loop.state == STOPPED:
+        if self.loop.state in (STOPPED, FAILED):
             self.loop.ask()
         else:
             self.loop.stop()
@@ -304,6 +305,7 @@ class FindTab(QWidget):
         if answer:
             self.layer.show(found, self.search.question.view in UNLIKE)
         self.results.show_answer(answer, found)
+        self._pointed = None
         self._stress(None)
 
     def _on_threshold(self, value: float) -> None:
@@ -340,15 +342,17 @@ class FindTab(QWidget):
             self.canvas.refresh()
 
     def _on_hover(self, place: QgsPointXY, pixel: QPoint) -> None:
-        found = self._at(place)
+        found = self._pointed = self._at(place)
         self._stress(found)
+        self.results.view.point(found)
         if found is None:
             QToolTip.hideText()
             return
-        self.results.view.select(found) if not self.results.view.hasFocus() else None
         QToolTip.showText(pixel, described(found, self.results.view.results.unit), self.canvas)
 
     def _on_left(self) -> None:
+        self._pointed = None
+        self.results.view.point(None)
         self._stress(None)
 
     def _at(self, place: QgsPointXY) -> Optional[Result]:
@@ -378,9 +382,11 @@ class FindTab(QWidget):
             self.bar.setValue(round(1000 * progress))
         answer = self.loop.answer
         unfinished = answer is None or not answer["complete"]
-        self.cancel.setVisible((state in (WORKING, OPENING) and unfinished) or state == STOPPED)
-        self.cancel.setText(tr("Go on") if state == STOPPED else tr("Cancel"))
-        self.cancel.setToolTip(tr("Load the rest") if state == STOPPED else tr("Load no more; what was found stays"))
+        self.cancel.setVisible((state in (WORKING, OPENING) and unfinished) or state in (STOPPED, FAILED))
+        self.cancel.setText(tr("Go on") if state == STOPPED else tr("Try again") if state == FAILED else tr("Cancel"))
+        self.cancel.setToolTip({
+            STOPPED: tr("Load the rest"), FAILED: tr("Ask the same once more"),
+        }.get(state, tr("Load no more; what was found stays")))
         text = "" if state == NOTHING else self.loop.words()
         self.words.setText(f"⚠ {text}" if state == FAILED else text)
         self.words.setVisible(bool(text))

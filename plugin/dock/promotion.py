@@ -32,10 +32,12 @@ class LabelledPlaces:
                 continue
             self._codes.setdefault(_cell(point.x(), point.y()), set()).add(one.code)
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._codes)
+
     def codes(self, result: Mapping[str, Any]) -> set[str]:
         """The classes of the labels in the middle of a result."""
-        if not self._codes:
-            return set()
         x, y = _cell(result["lon"], result["lat"])
         near = ((x + i, y + j) for i in (0, -1, 1) for j in (0, -1, 1))  # it may lie on a cell's edge
         return set().union(*(self._codes.get(cell, ()) for cell in near))

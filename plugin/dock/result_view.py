@@ -43,6 +43,8 @@ class ResultModel(QAbstractListModel):
         """Also those that are beyond a threshold that was moved since."""
         self.unit = ""
         self.labelled: set[tuple[int, int]] = set()
+        self.pointed: Optional[tuple[int, int]] = None
+        """What the mouse is over, on the map."""
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.results)
@@ -143,6 +145,17 @@ class ResultView(QListView):
                 self.scrollTo(self.results.index(row))
                 return
 
+    def point(self, result: Optional[Result]) -> None:
+        """Frame the one that is pointed at on the map, and show it; what is selected stays."""
+        key = key_of(result) if result is not None else None
+        if key != self.results.pointed:
+            self.results.pointed = key
+            for row, one in enumerate(self.results.results if key is not None else ()):
+                if key_of(one) == key:
+                    self.scrollTo(self.results.index(row))
+                    break
+            self.viewport().update()
+
     def step(self, by: int) -> Optional[Result]:
         """Go to the next result, or the one before; None where there is none."""
         count = len(self.results.results)
@@ -233,6 +246,10 @@ class _Delegate(QStyledItemDelegate):
         painter.setPen(palette.color(role))
         painter.setFont(_small(self._view.font()))
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, share(one))
+        if self._model.pointed == key_of(one):
+            for colour, inset in ((QColor("black"), 0), (QColor("white"), 1)):
+                painter.setPen(colour)
+                painter.drawRect(place.adjusted(inset, inset, -1 - inset, -1 - inset))
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(palette.color(QPalette.ColorRole.Text))
             painter.drawRect(option.rect.adjusted(0, 0, -1, -1))

@@ -134,7 +134,7 @@ class ResultsPanel(QWidget):
         """Which results are labels already."""
         model = self.view.results
         places = LabelledPlaces(self._session)
-        model.labelled = {key_of(one) for one in model.results if places.codes(one)}
+        model.labelled = {key_of(one) for one in model.results if places.codes(one)} if places else set()
         self.view.viewport().update()
         self._offer()
 

@@ -30,7 +30,7 @@ from desktop_driver import (
 from qgis.core import QgsApplication, QgsCoordinateTransform, QgsPointXY, QgsProject
 from qgis.PyQt.QtCore import QEvent, Qt
 from qgis.PyQt.QtGui import QKeyEvent
-from qgis.PyQt.QtWidgets import QDockWidget, QToolTip
+from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QToolTip
 from qgis.utils import iface
 
 Key = Qt.Key
@@ -89,6 +89,11 @@ def walk() -> None:
     wait(200)
     picture("offer")
     build = tab.store.build
+    build.options.click()
+    dialog = until(lambda: next((one for one in QApplication.topLevelWidgets() if one.isVisible()
+                                 and type(one).__name__ == "AlgorithmDialog"), None), 20)
+    REPORT["dialog"] = [dialog.windowTitle(), dialog.isModal()]
+    dialog.close()
     build.target.setFilePath(str(Path(PLAN["folder"]) / "built store"))
     build.start.click()
     until(lambda: tab.loop.about is not None or "⚠" in build.status.words.text(), 200)

@@ -84,6 +84,7 @@ def test_a_store_was_built_from_dropped_embeddings_and_opened(walk: dict[str, An
     place, facts, said = walk["built"]
     assert Path(place).name == "built store" and (Path(place) / "manifest.parquet").is_file(), said
     assert "patches" in facts
+    assert walk["dialog"] == ["Build retrieval store", False], "the Toolbox's dialog, which stops nothing"
 
 
 def test_what_is_saved_is_what_was_seen_and_the_command_is_the_same_search(walk: dict[str, Any], qgis: Qgis) -> None:

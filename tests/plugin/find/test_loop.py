@@ -121,7 +121,8 @@ def test_a_failure_is_said_with_what_to_do_and_the_next_question_is_asked_all_th
     assert window.loop.state == FAILED
     for words in (window.tab.words.text(), window.tab.store.facts.text()):
         assert "Build the store again" in words
-    window.tab.store.take(str(window.folder / "store"))
+    assert window.tab.cancel.isVisible() and window.tab.cancel.text() == "Try again"
+    window.tab.cancel.click()
     window.backend.answer()
     assert "Clay" in window.tab.store.facts.text()
 

@@ -16,6 +16,7 @@ from osgeo import gdal, osr
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem
 from qgis.PyQt.QtCore import QEvent, Qt
 from qgis.PyQt.QtGui import QKeyEvent
+from qgis.PyQt.QtWidgets import QToolTip
 
 
 @pytest.fixture
@@ -41,12 +42,19 @@ def test_hovering_over_the_map_tells_rank_and_score_and_marks_the_result_in_the_
     found.tab.footprints.point_at = told.append  # type: ignore[method-assign]
     found.mouse(QEvent.Type.MouseMove, found.at(middle(12)), Qt.MouseButton.NoButton)
     assert told[-1].startswith("POLYGON")
-    assert [one["id"] for one in found.results.view.selected] == ["p12"]
-    from qgis.PyQt.QtWidgets import QToolTip
-
+    assert found.results.view.results.pointed == (0, 12) and found.results.view.selected == [], "nothing is selected"
     assert "Rank 12" in QToolTip.text() and "48 differing bits" in QToolTip.text() and "p12" in QToolTip.text()
     found.mouse(QEvent.Type.MouseMove, found.at(middle(50)), Qt.MouseButton.NoButton)
-    assert told[-1] == ""
+    assert told[-1] == "" and found.results.view.results.pointed is None
+
+
+def test_l_on_the_map_labels_what_is_pointed_at(found: Window) -> None:
+    path = labels(found)
+    found.session.choose("change")
+    found.mouse(QEvent.Type.MouseMove, found.at(middle(12)), Qt.MouseButton.NoButton)
+    found.press(Qt.Key.Key_L)
+    (row,) = on_disk(path)
+    assert (row["x"], row["y"]) == pytest.approx((middle(12).x(), middle(12).y()), abs=0.1)
 
 
 def test_a_click_in_the_list_flies_there(found: Window) -> None:

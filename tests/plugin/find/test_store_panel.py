@@ -138,7 +138,8 @@ def test_every_control_is_reached_by_tab_from_above_to_below_and_has_words(windo
                  if z < y - 20]
     assert backwards == [], "the focus jumps up"
     for one in order:
-        said = [str(getattr(one, name)()) for name in ("text", "accessibleName", "toolTip") if hasattr(one, name)]
+        names = ("text", "title", "accessibleName", "toolTip")
+        said = [str(getattr(one, name)()) for name in names if hasattr(one, name)]
         assert any(said), type(one).__name__
 
 
