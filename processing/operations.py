@@ -74,6 +74,8 @@ OPERATIONS: dict[str, Operation] = {
     "comparecompression": Operation("study.compare", "compare_compression", "CompareRequest"),
     "findsimilar": Operation("retrieval.find", "find_similar", "FindRequest"),
     "livefind": Operation("retrieval.live_find", "live_find", "LiveFindRequest"),
+    "similarityraster": Operation("embeddings.similarity", "similarity_raster", "SimilarityRequest"),
+    "evaluaterecall": Operation("retrieval.evaluate_recall", "evaluate_recall", "RecallRequest"),
 }
 
 

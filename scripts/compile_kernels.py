@@ -72,6 +72,8 @@ def codes() -> None:
     import numpy as np
     from bitscape.processing import hamming
     from bitscape.processing.hamming.batch import between
+    from bitscape.processing.retrieval.neighbour_distances import mean_hamming
+    from bitscape.processing.retrieval.picture import paint
 
     rows = np.zeros((8, 131), np.uint8)
     hamming.nearest(rows, rows, 1)
@@ -81,6 +83,9 @@ def codes() -> None:
     hamming.smallest(np.zeros(64, np.uint16), 1)
     hamming.scores(rows, rows, rows[:1])
     hamming.majority(rows, 1048)
+    paint(np.zeros((1, 4), np.int32), np.zeros(1, np.uint8), 0.0, 0.0, 1.0, 1.0, 0, np.zeros((1, 1), np.uint8))
+    for size in (131, 128):
+        mean_hamming(np.zeros((8, size), np.uint8), np.zeros((8, 8), np.int32), 0, np.zeros(8, np.float32))
 
 
 def numbers() -> None:

@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
@@ -32,6 +31,7 @@ from ..settings import threads
 from ..translation import tr
 from . import sources
 from .base import BitscapeAlgorithm, beside
+from .parameters import Exemplars, StoreLocation
 
 VIEWS = ("top", "heat", "threshold", "outlier", "surprise", "gradient", "typical")
 UNLIKE = ("outlier", "surprise", "gradient")
@@ -57,23 +57,18 @@ class FindSimilar(BitscapeAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         kinds, number = QgsProcessing.SourceType, QgsProcessingParameterNumber.Type
-        self.add(QgsProcessingParameterFile("STORE", tr("Retrieval store: its manifest, folder or http(s) address"),
-                                            fileFilter=tr("Manifest of a store") + " (*.parquet);;*.*"),
+        self.add(StoreLocation("STORE", tr("Retrieval store: its manifest, folder or http(s) address")),
                  tr("Choose its manifest.parquet, or type a folder or an address."))
-        anything = [kinds.TypeVectorAnyGeometry]
-        self.add(QgsProcessingParameterFeatureSource("POSITIVE", tr("Positive exemplars: points, or earlier results"),
-                                                     anything, optional=True),
+        self.add(Exemplars("POSITIVE", tr("Positive exemplars: points, or earlier results")),
                  tr("Places that are like what is looked for, in any CRS."))
-        self.add(QgsProcessingParameterFeatureSource("NEGATIVE", tr("Negative exemplars: points, or earlier results"),
-                                                     anything, optional=True),
+        self.add(Exemplars("NEGATIVE", tr("Negative exemplars: points, or earlier results")),
                  tr("Places that look alike and are not what is looked for."))
         self.add(QgsProcessingParameterString("IDS", tr("Identifiers of positive exemplars, separated by commas"),
                                               optional=True), advanced=True)
         self.add(QgsProcessingParameterString("NEGATIVE_IDS", tr("Identifiers of negative exemplars"), optional=True),
                  advanced=True)
-        self.add(QgsProcessingParameterFile("EXEMPLAR_STORE", tr("Store of the exemplars, if it is another one"),
-                                            fileFilter=tr("Manifest of a store") + " (*.parquet);;*.*",
-                                            optional=True),
+        self.add(StoreLocation("EXEMPLAR_STORE", tr("Store of the exemplars, if it is another one"),
+                               optional=True),
                  tr("Of the same model and codec."), advanced=True)
         self.add(QgsProcessingParameterFeatureSource("AOI", tr("Area of interest: polygons"),
                                                      [kinds.TypeVectorPolygon], optional=True),
@@ -211,7 +206,7 @@ def _style_layer(result: dict[str, Any]) -> None:
     """By rank in the heat map, else by score; the best are the lightest."""
     by_rank = result["view"] == "heat"
     low, high = (1.0, float(result["count"])) if by_rank else sorted((result["best"], result["last"]))
-    unit = result["about"]["unit"]
+    unit = result["unit"]
     aliases = {
         "rank": tr("rank"), "score": tr("score ({0})").format(unit), "similarity": tr("similarity (0 to 1)"),
         "id": tr("patch"), "year": tr("year"), "lon": tr("longitude"), "lat": tr("latitude"),

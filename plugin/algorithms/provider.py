@@ -20,15 +20,16 @@ from .compress_embeddings import CompressEmbeddings
 from .create_sample_data import CreateSampleData
 from .decompress_embeddings import DecompressEmbeddings
 from .design_sample import DesignSample
+from .evaluate_recall import EvaluateRecall
 from .find_similar import FindSimilar
+from .similarity_raster import SimilarityRaster
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    FindSimilar,
-    BuildRetrievalStore,
+    BuildRetrievalStore, FindSimilar, SimilarityRaster, EvaluateRecall,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

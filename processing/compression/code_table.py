@@ -94,6 +94,39 @@ def compress_table(request: CompressRequest, progress: Progress) -> CompressResu
         fingerprint=codec.fingerprint)
 
 
+@dataclass(frozen=True)
+class Read:
+    """Vectors (n, d) float32 of a table of ``rows`` rows, as its column and the mapping of its numbers give them."""
+
+    vectors: NDArray[np.float32]
+    rows: int
+    column: str
+    mapping: ValueMapping
+
+
+def read_vectors(path: str, column: str, most: int, seed: int, progress: Progress) -> Read:
+    """At most ``most`` vectors of a table, drawn from all rows that have one, in their order.
+
+    ``column`` "": found. Raises InputError for a table that cannot be read, or in which no row has a vector.
+    """
+    with _open(path) as file:
+        name, rows = vector_column(file.schema_arrow, column, path), file.metadata.num_rows
+        chosen = np.zeros(rows, bool)
+        chosen[np.random.default_rng(seed).permutation(rows)[:most]] = True
+        reader, parts, done = _Vectors(file, path, name), [], 0
+        for batch in _batches(file, path, reader._step(), columns=[name]):
+            values, valid = reader.vectors(batch.column(0), done)
+            parts.append(values[chosen[done : done + batch.num_rows][valid]])
+            done += batch.num_rows
+            progress.report(done / max(rows, 1))
+    found = [part for part in parts if len(part)]
+    if not found:
+        raise InputError(f"None of the {rows:,} rows of {path} has a vector in the column {name}.")
+    stored = np.concatenate(found)
+    mapping = detect(stored, 1.0, 0.0)
+    return Read(mapping.apply(stored), rows, name, mapping)
+
+
 def decompress_table(request: DecompressRequest, progress: Progress) -> DecompressResult:
     """The vectors that a table of codes stands for. Raises InputError, OutputError or Cancelled."""
     with _open(request.input) as file:

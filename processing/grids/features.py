@@ -16,7 +16,7 @@ from .grid import crs_name
 
 
 def open_layer(path: Path, layer: str, field: str) -> dict[str, Any]:
-    """pyogrio's description of the layer to read, found by its name or by a field it must have; its name is
+    """pyogrio's description of the layer to read, found by its name or by a field it must have ("": any); its name is
     ``layer_name``. Raises LabelError, naming what there is, if the file, layer or field is missing."""
     import pyogrio
 
@@ -32,7 +32,7 @@ def open_layer(path: Path, layer: str, field: str) -> dict[str, Any]:
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise LabelError(f"{path} cannot be read as labels (GeoPackage, GeoJSON or Shapefile).", str(error)) from error
     for info in found:
-        if field in list(info["fields"]):
+        if not field or field in list(info["fields"]):
             return info
     raise LabelError(f"The labels have no field named {field}; there are "
                      f"{listed([str(name) for info in found for name in info['fields']])}.")

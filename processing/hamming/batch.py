@@ -24,6 +24,8 @@ QUERIES_AT_ONCE = 2048
 """Queries that stay in the second-level cache."""
 PART_ROWS = 1 << 16
 """Of codes that one thread takes at once, at least."""
+STRIP = 32
+"""Distances of a block of which the least is looked at before any of them is."""
 FARTHEST = np.iinfo(np.uint16).max
 
 
@@ -172,10 +174,17 @@ def _count(block: int, in_columns: bool, query: int, count: int, words: int, tot
 
 @njit(nogil=True, cache=True)
 def _offer_block(totals: NDArray[np.uint64], first: int, best: NDArray[np.uint16], rows: NDArray[np.int64]) -> None:
-    for i in range(len(totals)):
-        total = np.uint16(totals[i])
-        if total < best[0] or (total == best[0] and first + i < rows[0]):
-            offer(best, rows, total, first + i)
+    for start in range(0, len(totals), STRIP):
+        strip = totals[start : start + STRIP]
+        least = strip[0]
+        for i in range(len(strip)):
+            least = min(least, strip[i])
+        if least > best[0]:
+            continue
+        for i in range(len(strip)):
+            row = first + start + i
+            if strip[i] < best[0] or (strip[i] == best[0] and row < rows[0]):
+                offer(best, rows, np.uint16(strip[i]), row)
 
 
 @njit(nogil=True, cache=True)

@@ -29,6 +29,7 @@ from .ground import centres, neighbours
 from .places import read_places
 from .query import KEEPS_CODES, WITHOUT_EXEMPLARS, Query, View
 from .requests import FailedShard, FindRequest, FindResult
+from .reranking import require_fine, reranked
 from .spaces import Space, space_of
 from .views import NEAREST, SAMPLED
 from .writing import Outputs, write_outputs
@@ -65,6 +66,7 @@ def find_similar(request: FindRequest, progress: Progress) -> FindResult:
     with progress.stage(0.0, 0.1, "Looking the exemplars up"):
         found = _exemplars(request, store, progress)
         query = _query(request, store, space, found, progress)
+    fine = require_fine(store, query) if request.rerank else None
     _require_memory(request, store, selection, progress)
     with progress.stage(0.1, 0.7, "Reading and scoring"):
         searched = _search(request, store, selection, space, query, progress)
@@ -75,8 +77,11 @@ def find_similar(request: FindRequest, progress: Progress) -> FindResult:
             given = _answer(request, candidates, space, query, excluded, executor, progress)
         if len(given.ranked.places) == 0:
             raise InputError(_no_results(request, candidates, given))
-        reranked = 0
-        title, description = TITLES[request.view], _description(request, store, space, given)
+        among = len(given.ranked.places) if fine is not None else 0
+        if fine is not None and query is not None:
+            progress.report(0.8, f"Re-ranking {among:,} candidates by finer codes")
+            given = reranked(store, fine, candidates, given, query, found, excluded, request.k)
+        title, description = TITLES[request.view], _description(request, store, space, given, among)
         record = _record(request, store, found, given, searched)
         outputs = Outputs(request, store, space, candidates, given, found, searched.failed, title, description, record)
         with progress.stage(0.8, 1.0, "Writing"):
@@ -90,7 +95,8 @@ def find_similar(request: FindRequest, progress: Progress) -> FindResult:
         exemplars=len(found.exemplars), missing=[f"{one.place.words}: {one.why}" for one in found.missing],
         best=float(scores[0]), last=float(scores[-1]), threshold=given.threshold, within=given.within,
         low=None if given.scale is None else given.scale.low, high=None if given.scale is None else given.scale.high,
-        typical="" if given.typical is None else given.typical.tobytes().hex(), reranked=reranked,
+        typical="" if given.typical is None else given.typical.tobytes().hex(), reranked=among,
+        unit="1 − cosine" if among else space.unit,
         about=facts_of(store, space, False), bytes_read=store.bytes_read, seconds=time.perf_counter() - started)
 
 
@@ -192,7 +198,8 @@ def _search(
     candidates = Candidates(selection.rows, keeps, True)
     scorer = None if query is None else space.scorer(query)
     failed: list[ShardError] = []
-    for done, (entry, patches) in enumerate(read_all(store, selection, request.threads, progress), 1):
+    workers = 0 if store.remote else request.threads  # over a network they mostly wait
+    for done, (entry, patches) in enumerate(read_all(store, selection, workers, progress), 1):
         if isinstance(patches, ShardError):
             failed.append(patches)
             progress.warn(f"A shard is left out: {patches.message}")
@@ -224,8 +231,8 @@ def _answer(
         return neighbours(lon, lat, candidates.years, NEAREST, executor, progress)
 
     values, typical = values_of(request.view, candidates, space, near, executor, progress)
-    given = answer(request.view, candidates, values, typical, space, query, excluded, request.k, request.threshold,
-                   request.most, progress)
+    given = answer(request.view, candidates, values, typical, space, query, excluded, max(request.k, request.rerank),
+                   request.threshold, request.most, progress)
     if request.view in ("heat", "gradient", "threshold"):
         wanted = given.within if request.view == "threshold" else given.count
         if wanted > len(given.ranked.places):
@@ -244,12 +251,13 @@ def _no_results(request: FindRequest, candidates: Candidates, given: Answer) -> 
             "results. Choose a larger area.")
 
 
-def _description(request: FindRequest, store: Store, space: Space, given: Answer) -> str:
+def _description(request: FindRequest, store: Store, space: Space, given: Answer, among: int) -> str:
     """What the layer shows, in a sentence or two."""
-    scores, unit = given.ranked.scores, space.unit
+    scores, unit = given.ranked.scores, "1 − cosine" if among else space.unit
     span = f"{scores[0]:.4g} to {scores[-1]:.4g} {unit}"
     what = {
-        "top": f"The {len(scores):,} most similar of {given.count:,} patches, scores {span}.",
+        "top": f"The {len(scores):,} most similar of {given.count:,} patches, scores {span}"
+        + (f" of finer codes, by which the best {among:,} were ordered anew." if among else "."),
         "heat": f"{given.count:,} patches in order of their similarity, scores {span}.",
         "threshold": f"{given.within:,} of {given.count:,} patches within the threshold {given.threshold:.4g} {unit}.",
         "outlier": f"The {len(scores):,} patches least like {min(SAMPLED, given.count)} others of the area: {span}.",

@@ -42,8 +42,10 @@ def find_page(
     scores = given.ranked.scores
     facts = [("Candidates", f"{given.count:,}"), ("Results", f"{len(scores):,}"),
              ("Best score" if view not in UNLIKE else "Largest value", f"{scores[0]:.4g}")]
-    if given.threshold is not None:
-        facts += [("Threshold" if view == "threshold" else "Score of the last listed", f"{given.threshold:.4g}")]
+    if view != "threshold":
+        facts.append(("Score of the last listed", f"{scores[-1]:.4g}"))
+    elif given.threshold is not None:
+        facts.append(("Threshold", f"{given.threshold:.4g}"))
     warnings = [f"No exemplar, and left out: {one.place.words}: {one.why}." for one in found.missing]
     warnings += found.warnings
     if failed:

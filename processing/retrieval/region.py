@@ -128,5 +128,8 @@ class Region:
             return False
         except Cancelled:
             return False
+        except Exception as error:
+            self.failed[entry.shard] = ShardError(entry.path, "it could not be read.", str(error))
+            raise
         self.candidates.add(entry.shard, patches.rows, patches.codes, patches.bbox, patches.years)
         return True

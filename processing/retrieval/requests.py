@@ -79,8 +79,11 @@ class FailedShard(Result):
 
 class FindResult(Result):
     """``count`` results of ``candidates`` patches in ``shards`` shards; ``best`` and ``last`` are their scores, in
-    ``about.unit``. ``within`` the ``threshold`` lie so many. ``low`` and ``high``: the scores that are 0 and 254 in
-    the raster (None: it is by rank). ``typical``: hex code, of that view. ``missing``: exemplars that are none."""
+    ``unit`` (of finer codes, where the best so many were ``reranked``). ``within`` the ``threshold`` lie so many.
+
+    ``low`` and ``high``: the scores that are 0 and 254 in the raster (None: it is by rank). ``typical``: hex code, of
+    that view. ``missing``: exemplars that are none.
+    """
 
     output: Path | None
     parquet: Path | None
@@ -103,6 +106,7 @@ class FindResult(Result):
     high: float | None
     typical: str
     reranked: int
+    unit: str
     about: StoreFacts
     bytes_read: int
     seconds: float

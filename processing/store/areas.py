@@ -88,12 +88,19 @@ def in_degrees(bounds: Bounds) -> NDArray[np.bool_]:
 
 
 def footprint_bounds(bounds: Bounds) -> Bounds:
-    """Bounds (n, 4) of footprints in one form: xmin > xmax where they cross the antimeridian, and nowhere else."""
+    """Bounds (n, 4) of footprints in one form: in [−180, 180], xmin > xmax where they cross the antimeridian, and
+    nowhere else. Longitudes from 0 to 360 are understood."""
     west, south, east, north = bounds.T
     wide = east - west > HALF
-    if not wide.any():
+    beyond = (np.abs(bounds[:, [0, 2]]) > HALF).any()
+    if not (wide.any() or beyond):
         return bounds
     told = bounds.copy()
+    if beyond:
+        told[west >= HALF, 0] -= 360.0
+        told[west < -HALF, 0] += 360.0
+        told[east > HALF, 2] -= 360.0
+        told[east <= -HALF, 2] += 360.0
     polar = wide & (np.maximum(np.abs(south), np.abs(north)) > POLAR)
     cross = wide & ~polar
     told[cross, 0], told[cross, 2] = east[cross], west[cross]
@@ -114,6 +121,15 @@ def union_bounds(bounds: Bounds) -> tuple[float, float, float, float]:
     if end - start >= HALF:
         return -HALF, low, HALF, high
     return start, low, end - 360.0, high
+
+
+def union_of_many(bounds: Bounds) -> Bounds:
+    """Unions (n, 4) of many footprints each, as their makers gave them, such that nothing is outside: those wider than
+    half the globe, whose sides may be corners of a crossing footprint, or beyond ±180 go all the way round."""
+    west, _, east, _ = bounds.T
+    told = bounds.copy()
+    told[(east - west > HALF) | (np.abs(west) > HALF) | (np.abs(east) > HALF), ::2] = -HALF, HALF
+    return told
 
 
 def polygons_of(bounds: Bounds) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from .areas import HALF, AreaFilter, Bounds, in_degrees, placed
+from .areas import HALF, AreaFilter, Bounds, in_degrees, placed, union_of_many
+from .code_pages import Page
 from .columns import Columns, find_columns
 from .location import Range, ShardError, StoredFile
 from .manifest import SIDES
@@ -25,18 +27,39 @@ MOST_UNPACKED = 4 * 2**30
 
 @dataclass(frozen=True)
 class Footer:
-    """What is known of a shard before any of its rows is read. ``starts`` are the first rows of the row groups and,
-    last, the number of rows; ``bounds`` hold each group's footprints (NaN: nothing is known)."""
+    """What is known of a shard before any of its rows is read.
+
+    ``starts`` are the first rows of the row groups and, last, the number of rows; ``required`` leaf columns have no
+    missing values; ``pages`` keeps what ``bare_pages`` found of a leaf and group.
+    """
 
     path: str
     size: int
+    version: int
     metadata: Any
     schema: Any
     columns: Columns
     starts: NDArray[np.int64]
-    bounds: Bounds
     leaves: dict[str, int]
     required: frozenset[str]
+    pages: dict[tuple[str, int], list[Page] | None]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each row group."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Bounds of each row group's footprints; NaN: nothing is known. Raises ShardError."""
+        with damaged(self.path):
+            return _group_bounds(self.metadata, self.leaves, self.columns)
+
+    @cached_property
+    def years(self) -> NDArray[np.int32]:
+        """The one year of each row group's rows; 0: they have none; −1: they must be asked. Raises ShardError."""
+        with damaged(self.path):
+            return _group_years(self.metadata, self.leaves, self.columns)
 
     @property
     def rows(self) -> int:
@@ -45,7 +68,7 @@ class Footer:
 
     def groups(self, area: AreaFilter | None) -> NDArray[np.int64]:
         """The row groups that may hold something of the area."""
-        there = np.diff(self.starts) > 0
+        there = self.counts > 0
         if area is not None:
             unknown = ~placed(self.bounds)
             there &= unknown | area.may_meet(np.where(unknown[:, None], 0.0, self.bounds))
@@ -79,7 +102,7 @@ class Footer:
             raise ShardError(self.path, f"its row groups are too large to be read at once ({size / 1e9:.1f} GB).")
         with damaged(self.path):
             table = parquet.read_row_groups([int(group) for group in groups], list(names), use_threads=False)
-        if len(table) != int(np.diff(self.starts)[groups].sum()):
+        if len(table) != int(self.counts[groups].sum()):
             raise ShardError(self.path, "it has not as many rows as its footer says: it is damaged.")
         return table
 
@@ -100,9 +123,8 @@ def read_footer(file: StoredFile) -> Footer:
         raise ShardError(file.name, "the rows of its row groups do not add up: it is damaged.")
     columns = find_columns(schema, file.name, metadata.num_rows == 0)
     starts = np.concatenate([[0], np.cumsum(np.array(counts, np.int64))]).astype(np.int64)
-    with damaged(file.name):
-        bounds = _group_bounds(metadata, leaves, columns)
-    return Footer(file.name, file.size, metadata, schema, columns, starts, bounds, leaves, required)
+    return Footer(
+        file.name, file.size, file.version, metadata, schema, columns, starts, leaves, required, {})
 
 
 def open_parquet(file: StoredFile, footer: Footer) -> Any:
@@ -132,6 +154,20 @@ def damaged(path: str) -> Iterator[None]:
         ) from error
 
 
+def _group_years(metadata: Any, leaves: dict[str, int], columns: Columns) -> NDArray[np.int32]:
+    """The one year of each row group, 0 if all are undated, −1 where statistics do not tell."""
+    found = np.full(metadata.num_row_groups, -1, np.int32)
+    for index in range(metadata.num_row_groups if columns.year else 0):
+        known = metadata.row_group(index).column(leaves[columns.year]).statistics
+        if known is None or not known.has_null_count:
+            continue
+        if known.num_values == 0:
+            found[index] = 0
+        elif known.null_count == 0 and known.has_min_max and known.min == known.max:
+            found[index] = known.min if 0 < known.min < 10_000 else 0
+    return found
+
+
 def _group_bounds(metadata: Any, leaves: dict[str, int], columns: Columns) -> Bounds:
     """Bounds of each row group's footprints, conservative where some may cross the antimeridian."""
     found = np.full((metadata.num_row_groups, 4), np.nan)
@@ -144,7 +180,7 @@ def _group_bounds(metadata: Any, leaves: dict[str, int], columns: Columns) -> Bo
         if all(side is not None and side.has_min_max for side in sides):
             west, south, east, north = sides
             found[index] = (west.min, south.min, east.max, north.max)
-            if east.max - west.min > HALF or (west.max - east.min > HALF and west.max > 0 > east.min):
+            if west.max - east.min > HALF and west.max > 0 > east.min:  # a crossing one may be among them
                 found[index, [0, 2]] = -HALF, HALF
     found[~(placed(found) & in_degrees(found))] = np.nan
-    return found
+    return union_of_many(found)

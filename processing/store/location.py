@@ -23,7 +23,7 @@ MANIFEST = "manifest.parquet"
 LONGEST_PATH = 1024
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 """A URL's scheme or a drive letter."""
-ODD = re.compile(r"[\x00-\x1f\x7f\\?#%]")
+ODD = re.compile(r"[\x00-\x1f\x7f\\:?#%]")
 
 
 class ShardError(InputError):
@@ -61,6 +61,8 @@ class StoredFile(Protocol):
 
     name: str
     size: int
+    version: int
+    """Another one after the file was changed, where that can be seen without reading it; else 0."""
 
     def want(self, ranges: Sequence[Range]) -> None:
         """Announce what will be read: it is counted, and fetched now, in few requests, where the file is far away."""
@@ -95,10 +97,10 @@ def wrong_path(path: str) -> str:
     scheme or drive."""
     if not path or len(path) > LONGEST_PATH:
         return f"a path has 1 to {LONGEST_PATH} characters"
-    if ODD.search(path):
-        return "it holds a backslash, a control character, or ?, # or %, which mean something else in an address"
     if path.startswith("/") or ADDRESS.match(path):
         return "it is an absolute path or an address"
+    if ODD.search(path):
+        return "it holds a backslash, a control character, or one of : ? # %, which mean something else in an address"
     if any(part in ("", ".", "..") for part in path.split("/")):
         return "it leads out of the store, or in a circle"
     return ""
@@ -154,7 +156,8 @@ class LocalFile:
 
     def __init__(self, name: str, place: Path, stream: Any, counter: Counter) -> None:
         self.name = name
-        self.size = os.fstat(stream.fileno()).st_size
+        known = os.fstat(stream.fileno())
+        self.size, self.version = known.st_size, known.st_mtime_ns
         self._place, self._stream, self._counter = place, stream, counter
         self._arrow: Any = None
 

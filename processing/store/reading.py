@@ -12,7 +12,11 @@ from .manifest import ShardEntry
 from .shard_reader import Patches
 from .store import Selection, Store
 
-REMOTE_WORKERS = 16
+REMOTE_WORKERS, FEWEST = 16, 2
+IN_FLIGHT = 512 * 2**20
+"""Bytes of remote shards under way."""
+ROW = 80
+"""Bytes of a row besides its code, where the manifest does not know a shard's size."""
 POLL = 0.1
 
 
@@ -21,11 +25,11 @@ def read_all(
 ) -> Iterator[tuple[ShardEntry, Patches | ShardError]]:
     """The patches of the selected shards, or why one could not be read, in the order in which they arrive.
 
-    ``workers`` 0: one a core on disk, 16 over a network, where time is spent waiting. No more shards than workers are
-    in memory, those included that arrived and were not taken yet. Raises Cancelled within about .1 s of being asked;
-    what is under way is given up and not waited for.
+    ``workers`` 0: as ``default_workers`` says. No more shards than workers are in memory, those included that arrived
+    and were not taken yet. Raises Cancelled within about .1 s of being asked; what is under way is given up and not
+    waited for.
     """
-    count = workers or (REMOTE_WORKERS if store.remote else cores())
+    count = workers or default_workers(store, selection)
     left = iter(selection.entries)
     stopped = _Either(progress)
     pool = ThreadPoolExecutor(count, thread_name_prefix="bitscape-shards")
@@ -54,6 +58,14 @@ def read_all(
     finally:
         stopped.cancel()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def default_workers(store: Store, selection: Selection) -> int:
+    """One a core on disk; over a network, where time is spent waiting, up to 16, fewer where shards are large."""
+    if not store.remote:
+        return cores()
+    largest = max((entry.bytes or entry.rows * (store.about.bytes + ROW) for entry in selection.entries), default=1)
+    return max(FEWEST, min(REMOTE_WORKERS, IN_FLIGHT // (2 * largest)))  # twice: as sent, and as arrays
 
 
 class _Either(Progress):

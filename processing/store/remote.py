@@ -25,8 +25,8 @@ T = TypeVar("T")
 GAP = 128 * 2**10
 """Ranges closer than this are one request: a request costs as much as so many bytes."""
 LONGEST_RANGE = 8 * 2**20
-AT_ONCE = 8
-"""Requests under way for one file."""
+AT_ONCE = 16
+"""Requests under way for a store."""
 TAIL = 64 * 2**10
 SMALL = 256 * 2**10
 """A file up to this size is read whole: its footer alone would cost as much time."""
@@ -46,6 +46,7 @@ class RemoteFolder:
         self.name = address
         self.manifest = manifest
         self.counter = Counter()
+        self._gate = asyncio.Semaphore(AT_ONCE)
         try:
             self._store = HTTPStore(
                 address,
@@ -97,7 +98,7 @@ class RemoteFolder:
         """Open a file by asking for its end, or for all of it where it is small; for nothing yet where size and footer
         are known. Raises ShardError."""
         require_inside(path)
-        file = RemoteFile(self._store, path, self.counter, check)
+        file = RemoteFile(self._store, path, self.counter, self._gate, check)
         try:
             if known and size:
                 file.size = size
@@ -111,10 +112,10 @@ class RemoteFolder:
 class RemoteFile:
     """A file behind http(s); see StoredFile. What was fetched is kept until it is closed."""
 
-    def __init__(self, store: Any, name: str, counter: Counter, check: Check) -> None:
+    def __init__(self, store: Any, name: str, counter: Counter, gate: asyncio.Semaphore, check: Check) -> None:
         self.name = name
-        self.size = 0
-        self._store, self._counter, self._check = store, counter, check
+        self.size = self.version = 0
+        self._store, self._counter, self._gate, self._check = store, counter, gate, check
         self._tag: str | None = None
         self._starts: list[int] = []
         self._parts: list[memoryview] = []
@@ -198,24 +199,20 @@ class RemoteFile:
     async def _get(self, options: Any) -> tuple[int, Any, int, str | None]:
         import obstore
 
-        result = await obstore.get_async(self._store, self.name, options=options)
+        async with self._gate:
+            result = await obstore.get_async(self._store, self.name, options=options)
+            content = await result.bytes_async()
         start, stop = result.range
         asked = options["range"]
         if isinstance(asked, tuple) and (start, stop) != (asked[0], min(asked[1], result.meta["size"])):
             raise ShardError(self.name, "the server sent another part of it than was asked for.")
-        content = await result.bytes_async()
         if len(content) != stop - start:
             raise truncated(self.name)
         return start, content, int(result.meta["size"]), result.meta["e_tag"]
 
     async def _get_all(self, ranges: Sequence[Range]) -> list[tuple[int, Any, int, str | None]]:
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(offset: int, length: int) -> tuple[int, Any, int, str | None]:
-            async with gate:
-                return await self._get({"range": (offset, offset + length)})
-
-        return list(await asyncio.gather(*(one(*part) for part in ranges)))
+        parts = [self._get({"range": (offset, offset + length)}) for offset, length in ranges]
+        return list(await asyncio.gather(*parts))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for the loop's answer, and give the request up as soon as the work is to stop."""

@@ -50,7 +50,8 @@ def read_patches(
         raise ShardError(
             entry.path, f"it holds codes of {columns.width} bytes where the store's have {width}: it is of another "
             "model or recipe.")
-    file.want(footer.ranges([columns.code, columns.bbox or columns.geometry, columns.year], groups))
+    file.want(footer.ranges([columns.code, columns.bbox or columns.geometry], groups))
+    file.want(footer.ranges([columns.year], groups[footer.years[groups] < 0]))
     reader = _Reader(file, footer)
     kept: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
     boxes: list[Bounds] = []
@@ -82,7 +83,7 @@ def scan_codes(file: StoredFile, footer: Footer, width: int, check: Check) -> It
     reader = _Reader(file, footer)
     groups = footer.groups(None)
     file.want(footer.ranges([footer.columns.code], groups))
-    buffer = np.empty((int(np.diff(footer.starts).max()), width), np.uint8)
+    buffer = np.empty((int(footer.counts.max()), width), np.uint8)
     for group in groups:
         check()
         first, end = int(footer.starts[group]), int(footer.starts[group + 1])
@@ -103,10 +104,15 @@ def read_codes(
     groups, which = groups_of(footer, rows)
     file.want(footer.ranges([footer.columns.code], groups))
     codes, valid = np.zeros((len(rows), width), np.uint8), np.zeros(len(rows), np.bool_)
+    buffer = np.empty((int(footer.counts[groups].max(initial=0)), width), np.uint8)
     for group in groups:
         asked = np.flatnonzero(which == group)
-        found, there = reader.decoded_codes(np.array([group]), width)
         local = rows[asked] - footer.starts[group]
+        whole = buffer[: footer.counts[group]]
+        if reader.bare(footer.columns.code, int(group), width, whole.reshape(-1)):
+            codes[asked], valid[asked] = whole[local], True
+            continue
+        found, there = reader.decoded_codes(np.array([group]), width)
         codes[asked], valid[asked] = found[local], there[local]
     return codes, valid
 
@@ -167,15 +173,16 @@ class _Reader:
     def places(self, groups: NDArray[np.int64], year: int | None) -> tuple[Bounds, NDArray[np.int16]]:
         """Bounds (n, 4) of row groups, in one form, and their years (n,)."""
         footer, columns = self._footer, self._footer.columns
-        count = int(np.diff(footer.starts)[groups].sum())
+        count = int(footer.counts[groups].sum())
         bounds = self._bare_bounds(groups, count) if columns.bbox else None
         if bounds is None:
             table = footer.read(self.parquet, [columns.bbox or columns.geometry], groups)
             bounds = bounds_of(table, columns, self._file.name)
         if not columns.year:
             return footprint_bounds(bounds), np.full(count, year or 0, np.int16)
-        when = footer.read(self.parquet, [columns.year], groups).column(0)
-        return footprint_bounds(bounds), years_of(when)
+        if (footer.years[groups] < 0).any():
+            return footprint_bounds(bounds), years_of(footer.read(self.parquet, [columns.year], groups).column(0))
+        return footprint_bounds(bounds), np.repeat(footer.years[groups], footer.counts[groups]).astype(np.int16)
 
     def footprints(self, groups: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[Any] | None:
         """Footprints of some rows, counted within the groups; None if the shard has only bounds."""
@@ -229,8 +236,12 @@ class _Reader:
         """Fill ``target`` with the bytes of a column chunk; False if they do not lie bare."""
         if leaf not in self._footer.required:
             return False
-        rows = len(target) // width
-        pages = bare_pages(self._file, self._footer.chunk(leaf, group), width, rows)
+        known = self._footer.pages
+        if (leaf, group) not in known:
+            chunk, rows = self._footer.chunk(leaf, group), int(self._footer.counts[group])
+            fits = leaf == self._footer.columns.code or chunk.physical_type == "DOUBLE"
+            known[leaf, group] = bare_pages(self._file, chunk, width, rows) if fits else None
+        pages = known[leaf, group]
         if pages is None:
             return False
         done = 0
@@ -241,14 +252,14 @@ class _Reader:
         return True
 
     def _bare_bounds(self, groups: NDArray[np.int64], count: int) -> Bounds | None:
+        if any(f"{self._footer.columns.bbox}.{side}" not in self._footer.required for side in SIDES):
+            return None
         columns = np.empty((4, count))
         first = 0
         for group in groups:
-            end = first + int(self._footer.starts[group + 1] - self._footer.starts[group])
+            end = first + int(self._footer.counts[group])
             for place, side in enumerate(SIDES):
                 leaf = f"{self._footer.columns.bbox}.{side}"
-                if self._footer.chunk(leaf, group).physical_type != "DOUBLE":
-                    return None
                 if not self.bare(leaf, int(group), 8, columns[place, first:end].view(np.uint8)):
                     return None
             first = end
@@ -287,10 +298,9 @@ def _require_degrees(bounds: Bounds, path: str) -> None:
 
 def _batches(footer: Footer, groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Row groups, together of about BATCH rows."""
-    counts = np.diff(footer.starts)[groups]
+    counts = footer.counts[groups]
     batch = np.cumsum(counts) // BATCH
-    for number in np.unique(batch):
-        yield groups[batch == number]
+    yield from np.split(groups, np.flatnonzero(np.diff(batch)) + 1)
 
 
 def _nothing(entry: ShardEntry, width: int) -> Patches:

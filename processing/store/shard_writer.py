@@ -25,7 +25,9 @@ from .manifest import SIDES, ShardEntry
 from .morton import morton_order
 
 ROW_GROUP = 4096
+MOST_ROWS = 1 << 24
 BOX = pa.struct([pa.field(side, pa.float64(), nullable=False) for side in SIDES])
+BOX_WKB = np.dtype([("order", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("corners", "<f8", 10)])
 LEVEL = 3
 CHUNK = 1 << 22
 FINE = ".fine"
@@ -48,6 +50,8 @@ class ShardRows:
         """Raise InputError, in words, if the parts do not belong together or a place is none."""
         count = len(self.codes)
         parts = (self.ids, self.bounds, self.years, self.geometry, self.fine)
+        if count > MOST_ROWS:
+            raise InputError(f"A shard of {count:,} rows is too large; {MOST_ROWS:,} is the most. Take smaller cells.")
         if any(part is not None and len(part) != count for part in parts):
             raise InputError(f"A shard's columns have different numbers of rows; there are {count:,} codes.")
         if self.codes.dtype != np.uint8 or self.codes.ndim != 2 or self.bounds.shape != (count, 4):
@@ -117,6 +121,17 @@ def geoparquet(bounds: tuple[float, float, float, float]) -> bytes:
     return json.dumps({"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}).encode()
 
 
+def boxes_wkb(bounds: Bounds) -> Any:
+    """The boxes of footprints as a pyarrow array of WKB, the bytes that shapely would write."""
+    if (bounds[:, 0] > bounds[:, 2]).any():
+        return pa.array(shapely.to_wkb(polygons_of(bounds)), pa.binary())
+    made = np.empty(len(bounds), BOX_WKB)
+    made["order"], made["kind"], made["rings"], made["points"] = 1, 3, 1, 5
+    made["corners"] = bounds[:, [2, 1, 2, 3, 0, 3, 0, 1, 2, 1]]
+    offsets = np.arange(len(bounds) + 1, dtype=np.int32) * BOX_WKB.itemsize
+    return pa.Array.from_buffers(pa.binary(), len(bounds), [None, pa.py_buffer(offsets), pa.py_buffer(made)])
+
+
 def _write(
     path: Path, rows: ShardRows, order: NDArray[np.int64], bounds: Bounds, years: NDArray[np.int32],
     whole: tuple[float, float, float, float], row_group: int,
@@ -125,8 +140,7 @@ def _write(
     codes = pa.Array.from_buffers(
         pa.binary(width), count, [None, pa.py_buffer(np.ascontiguousarray(rows.codes)[order])])
     sides = [pa.array(np.ascontiguousarray(side)) for side in bounds.T]
-    geometry = pa.array(shapely.to_wkb(polygons_of(bounds)), pa.binary()) if rows.geometry is None else _taken(
-        rows.geometry, pa.binary(), order)
+    geometry = boxes_wkb(bounds) if rows.geometry is None else _taken(rows.geometry, pa.binary(), order)
     schema = pa.schema([
         pa.field("id", pa.string(), nullable=False), pa.field("code", pa.binary(width), nullable=False),
         pa.field(BBOX, BOX, nullable=False), pa.field(YEAR, pa.int32()), pa.field(GEOMETRY, pa.binary()),

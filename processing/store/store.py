@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import Progress
-from .areas import AreaFilter
+from .areas import AreaFilter, union_of_many
 from .columns import first_width
 from .description import StoreInfo, from_quantization
 from .footer import Footer, open_parquet, read_footer
@@ -27,7 +27,10 @@ from .manifest import Manifest, ShardEntry, read_manifest
 from .shard_reader import Patches, read_codes, read_details, read_patches, scan_codes
 from .shard_writer import fine_path
 
-KEPT_FOOTERS = 256
+KEPT_FOOTERS = 1 << 15
+"""Row groups of footers that are kept, each footer counting as ``FOOTER`` more: about 50 MB, or 12,000 groups of 50
+million rows in a few hundred shards."""
+FOOTER = 8
 LOOKED_AT = 20
 """Shards that are asked how long a code is, where no description says it."""
 FINE_GAP = 16 * 2**10
@@ -57,6 +60,7 @@ class Store:
     def __init__(self, location: Location, manifest: Manifest, about: StoreInfo | None) -> None:
         self._location = location
         self._footers: OrderedDict[str, Footer] = OrderedDict()
+        self._kept = 0
         self._lock = Lock()
         self.shards = manifest
         self.about = about or self._described()
@@ -94,11 +98,7 @@ class Store:
         area, wanted = as_filter(areas), None if years is None else frozenset(years)
         chosen = self.shards.rows > 0
         if area is not None:
-            west, east = self.shards.bounds[:, 0], self.shards.bounds[:, 2]
-            round_ = east - west > 180  # of several patches it is no crossing, but may hold one
-            bounds = self.shards.bounds.copy()
-            bounds[round_, 0], bounds[round_, 2] = -180.0, 180.0
-            bounds[~chosen] = 0.0
+            bounds = np.where(chosen[:, None], union_of_many(self.shards.bounds), 0.0)
             chosen = chosen & area.may_meet(bounds)
         if wanted is not None:
             chosen &= np.isin(self.shards.years, [0, *sorted(wanted)])
@@ -200,17 +200,25 @@ class Store:
             footer = self._footers.get(entry.path)
         size = entry.bytes if footer is None or not self.remote else footer.size
         with self._location.open(entry.path, size, check, footer is not None) as file:
-            if footer is None or footer.size != file.size:
+            if footer is None or (footer.size, footer.version) != (file.size, file.version):
                 footer = read_footer(file)
                 if footer.rows != entry.rows:
                     raise ShardError(
                         entry.path, f"it has {footer.rows:,} rows where the manifest says {entry.rows:,}: they are not "
                         "of the same store. Build the store, or its manifest, again.")
-                with self._lock:
-                    self._footers[entry.path] = footer
-                    while len(self._footers) > KEPT_FOOTERS:
-                        self._footers.popitem(last=False)
+                self._keep(footer)
             yield file, footer
+
+    def _keep(self, footer: Footer) -> None:
+        """Remember a footer, and forget the oldest ones where they become too many."""
+        with self._lock:
+            if (before := self._footers.pop(footer.path, None)) is not None:
+                self._kept -= len(before.counts) + FOOTER
+            self._footers[footer.path] = footer
+            self._kept += len(footer.counts) + FOOTER
+            while self._kept > KEPT_FOOTERS and len(self._footers) > 1:
+                _, oldest = self._footers.popitem(last=False)
+                self._kept -= len(oldest.counts) + FOOTER
 
     def _described(self) -> StoreInfo:
         """What the shards of a corpus without a description say of their codes. Raises InputError if they do not."""

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bitscape.processing.hamming import BitWeights  # noqa: E402
 from bitscape.processing.hamming.distance import scan_columns, turn  # noqa: E402
 from bitscape.processing.hamming.words import aligned, as_words  # noqa: E402
+from memory import read_seconds  # noqa: E402
 from numba import njit  # noqa: E402
 from without_avx512 import figures, is_child  # noqa: E402
 
@@ -49,14 +50,6 @@ def _loop(
             scores[i] = np.float64(negatives * near[i] - positives * far[i]) / np.float64(positives * negatives)
 
 
-@njit(fastmath=True)
-def _sum(words: np.ndarray) -> int:
-    total = np.uint64(0)
-    for word in words:
-        total += word
-    return total
-
-
 def main() -> None:
     """Print one JSON line."""
     random = np.random.default_rng(0)
@@ -68,7 +61,7 @@ def main() -> None:
     columns, totals, looped = aligned((16, BLOCK), np.uint64), aligned((BLOCK,), np.uint64), np.empty(ROWS, np.float32)
     _loop(words[:BLOCK], exemplars, POSITIVES, columns, totals, looped)
     BitWeights(positives, negatives).scores(codes[:8])  # compiles
-    _sum(words.ravel())
+    read_seconds(words.ravel())
     own, their, read = [], [], []
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -77,9 +70,7 @@ def main() -> None:
         start = time.process_time()
         _loop(words, exemplars, POSITIVES, columns, totals, looped)
         their.append(time.process_time() - start)
-        start = time.process_time()
-        _sum(words.ravel())
-        read.append(time.process_time() - start)
+        read.append(read_seconds(words.ravel()))
         if not np.array_equal(scores, looped):
             raise AssertionError("the scores are not the loop's")
     sample = random.choice(ROWS, 2000, replace=False)

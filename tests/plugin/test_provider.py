@@ -62,14 +62,21 @@ PARAMETERS = {
         "INPUT", "PRESET", "RECIPE", "SAMPLE", "CODEC", "COLUMN", "MAPPING", "SEED", "OUTPUT",
     ],
     "decompressembeddings": ["INPUT", "VALUES", "CODEC", "OUTPUT"],
-    "findsimilar": [
-        "STORE", "POSITIVE", "NEGATIVE", "IDS", "NEGATIVE_IDS", "EXEMPLAR_STORE", "AOI", "EXTENT", "YEARS", "VIEW", "K",
-        "THRESHOLD", "COMBINE", "INVERT", "RERANK", "MAX_FEATURES", "MEMORY", "OUTPUT", "RASTER", "PARQUET", "REPORT",
-    ],
     "buildretrievalstore": [
         "INPUT", "PRODUCT", "KIND", "REFINE", "PATCH_PIXELS", "PATCH_SIDE", "YEAR", "APPEND", "STRIDE", "MIN_SHARE",
         "THRESHOLD", "COLUMN", "CRS", "MAPPING", "GEOHASH", "ROWS_PER_FILE", "SAMPLE", "RECALL_SAMPLE", "SEED",
         "RESTART", "OUTPUT", "OVERVIEW",
+    ],
+    "findsimilar": [
+        "STORE", "POSITIVE", "NEGATIVE", "IDS", "NEGATIVE_IDS", "EXEMPLAR_STORE", "AOI", "EXTENT", "YEARS", "VIEW", "K",
+        "THRESHOLD", "COMBINE", "INVERT", "RERANK", "MAX_FEATURES", "MEMORY", "OUTPUT", "RASTER", "PARQUET", "REPORT",
+    ],
+    "similarityraster": [
+        "INPUT", "POSITIVE", "NEGATIVE", "CLASS_FIELD", "POSITIVE_CLASS", "AOI", "EXTENT", "MAPPING", "OUTPUT",
+    ],
+    "evaluaterecall": [
+        "INPUT", "RECIPES", "K", "QUERIES", "BINARY", "FINE", "CANDIDATES", "COLUMN", "MAX_ROWS", "SEED", "REPORT",
+        "TABLE",
     ],
 }
 

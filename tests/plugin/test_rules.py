@@ -79,7 +79,8 @@ def test_folders_of_processing_form_a_tree() -> None:
     assert uses["embeddings"] <= {"grids"}
     assert uses["reports"] == set()
     assert uses["statistics"] <= {"grids", "reports"}
-    assert uses["study"] <= {"grids", "embeddings", "compression", "reports", "statistics"}
+    assert uses["hamming"] == set()
+    assert uses["study"] <= {"grids", "embeddings", "compression", "hamming", "reports", "statistics"}
 
 
 def test_folders_of_the_plugin_form_a_tree() -> None:

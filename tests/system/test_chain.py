@@ -15,7 +15,8 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression", "findsimilar", "buildretrievalstore")
+              "decompressembeddings", "comparecompression", "buildretrievalstore", "findsimilar",
+              "similarityraster", "evaluaterecall")
 
 
 def ask(qgis: Qgis, *words: str) -> str:

@@ -50,7 +50,7 @@ def landscape(lon: NDArray[np.float64], lat: NDArray[np.float64], year: int, see
 
 def write_store(
     folder: Path, west: float, south: float, columns: int, rows: int, years: tuple[int, ...] = (2023,),
-    info: StoreInfo | None = None, codes: NDArray[np.uint8] | None = None,
+    info: StoreInfo | None = None, codes: NDArray[np.uint8] | None = None, fine: NDArray[np.uint8] | None = None,
 ) -> Written:
     """A store of columns × rows patches of 0.01° for each year, in TerraBit's cells."""
     column, row = (part.ravel() for part in np.meshgrid(np.arange(columns), np.arange(rows)))
@@ -66,7 +66,8 @@ def write_store(
             own = np.flatnonzero((tile_x == cell[0]) & (tile_y == cell[1]))
             names = [f"p{year}-{place}" for place in own]
             path = f"tile_x={cell[0]}/tile_y={cell[1]}/year={year}/part-00000.parquet"
-            rows_ = ShardRows(names, made[own], bounds[own], np.full(len(own), year))
+            rows_ = ShardRows(names, made[own], bounds[own], np.full(len(own), year),
+                              fine=None if fine is None else fine[own])
             entries.append(write_shard(folder, path, rows_, Progress(), len(entries), cell, row_group=64))
             kept.append((path, year))
     about = info or StoreInfo(model="test/one", dimensions=BITS, bits=BITS, bytes=BITS // 8, kind="binary")

@@ -19,7 +19,7 @@ from bitscape.processing.errors import Cancelled, InputError
 from bitscape.processing.progress import Progress
 from bitscape.processing.retrieval.query import Query
 from bitscape.processing.retrieval.spaces import Hamming
-from bitscape.processing.store.description import RecallInfo, StoreInfo
+from bitscape.processing.store.description import FineInfo, RecallInfo, StoreInfo
 from numpy.typing import NDArray
 
 from .conftest import BITS, SIDE, Written, landscape, write_store
@@ -346,6 +346,36 @@ def test_cosine_stores(tmp_path: Path) -> None:
         assert find(store.path, tmp_path, positives=[at(store, 3, 3)], view=view)["count"] > 0
     with pytest.raises(InputError, match="folds bits"):
         find(store.path, tmp_path, positives=[at(store, 3, 3), at(store, 8, 8)], combine="and")
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_reranking_by_finer_codes(tmp_path: Path, invert: bool) -> None:
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(1200, BITS)).astype(np.float32)
+    codec = Recipe.parse("int8").fit(vectors)
+    info = StoreInfo(model="test/fine", dimensions=BITS, bits=BITS, bytes=BITS // 8, kind="binary",
+                     fine=FineInfo(recipe=str(codec.recipe), bytes=codec.bytes, codec=codec.record()))
+    store = write_store(tmp_path / "store", 10.0, 45.0, 40, 30, info=info, fine=codec.encode(vectors),
+                        codes=np.packbits(vectors > 0, axis=1))
+    places = [index_of(store, "p2023-93"), index_of(store, "p2023-505")]
+    unit = codec.decode(codec.encode(vectors)).astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = unit[[int(name.split("-")[1]) for name in store.ids]]
+    coarse = distances(store, places[:1]) - distances(store, places[1:])
+    fine = unit @ unit[places[1]] - unit @ unit[places[0]]
+    coarse, fine = (-coarse, -fine) if invert else (coarse, fine)
+    result = find(store.path, tmp_path, positives=[{"id": "p2023-93"}], negatives=[{"id": "p2023-505"}], k=10,
+                  rerank=100, invert=invert)
+    best = [index_of(store, name) for name in expected(store, coarse, places, 100)]
+    wanted = [store.ids[place] for place in sorted(best, key=lambda place: fine[place])[:10]]
+    assert [one["id"] for one in table(result)] == wanted
+    assert [one["score"] for one in table(result)] == pytest.approx(np.sort(fine[best])[:10], abs=1e-4)
+    assert result["reranked"] == 100 and result["unit"] == "1 − cosine"
+    with pytest.raises(InputError, match="fold bits"):
+        find(store.path, tmp_path, positives=[{"id": "p2023-93"}, {"id": "p2023-94"}], rerank=10, combine="and")
+    plain = write_store(tmp_path / "plain", 10.0, 45.0, 5, 5)
+    with pytest.raises(InputError, match="no finer codes"):
+        find(plain.path, tmp_path, positives=[at(plain, 1, 1)], rerank=10)
 
 
 def test_a_query_is_the_same_for_the_same_question() -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import shapely
 from bitscape.processing.errors import InputError
-from bitscape.processing.store.areas import AreaFilter, footprint_bounds, rectangle, split_area, union_bounds
+from bitscape.processing.store.areas import (
+    AreaFilter,
+    footprint_bounds,
+    rectangle,
+    split_area,
+    union_bounds,
+    union_of_many,
+)
 from bitscape.processing.store.morton import morton_order
 
 
@@ -93,9 +100,18 @@ def test_footprints_over_the_antimeridian_have_one_form() -> None:
         [-180, 89, 180, 90],      # around the pole
         [-135, 85, 135, 89],      # corners of one around the pole
         [10, 0, 11, 1],
+        [179.5, 0, 180.5, 1],     # longitudes that go on
+        [-180.5, 0, -179.5, 1],
+        [190, 0, 191, 1],         # longitudes from 0 to 360
     ])
     assert footprint_bounds(given).tolist() == [
-        [179.9, 0, -179.9, 1], [179.9, 0, -179.9, 1], [-180, 89, 180, 90], [-180, 85, 180, 89], [10, 0, 11, 1]]
+        [179.9, 0, -179.9, 1], [179.9, 0, -179.9, 1], [-180, 89, 180, 90], [-180, 85, 180, 89], [10, 0, 11, 1],
+        [179.5, 0, -179.5, 1], [179.5, 0, -179.5, 1], [-170, 0, -169, 1]]
+
+
+def test_unions_that_may_hold_crossing_footprints_go_all_the_way_round() -> None:
+    given = np.array([[-179.9, 0, 179.9, 1], [350, 0, 355, 1], [10, 0, 11, 1], [179, 0, -179, 1]])
+    assert union_of_many(given).tolist() == [[-180, 0, 180, 1], [-180, 0, 180, 1], [10, 0, 11, 1], [179, 0, -179, 1]]
 
 
 def test_the_union_of_footprints_keeps_the_antimeridian() -> None:

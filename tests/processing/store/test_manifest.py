@@ -72,7 +72,7 @@ def test_other_types_of_numbers_and_further_columns_are_read(tmp_path: Path) -> 
 @pytest.mark.parametrize("path", [
     "/etc/passwd", "../x.parquet", "a/../../x.parquet", "a/./x.parquet", "a//x.parquet", "C:/x.parquet", "c:x.parquet",
     "file:///etc/passwd", "https://elsewhere/x.parquet", "a\\..\\x.parquet", "\\\\server\\x.parquet", "a\nb.parquet",
-    "x.parquet?token=1", "%2e%2e/x.parquet", "", "a" * 2000, "a/", "x\x00.parquet",
+    "x.parquet?token=1", "%2e%2e/x.parquet", "", "a" * 2000, "a/", "x\x00.parquet", "a/x.parquet:stream",
 ])
 def test_paths_that_lead_outside_are_refused(tmp_path: Path, path: str) -> None:
     assert wrong_path(path)

@@ -14,11 +14,12 @@ import pytest
 import shapely
 from bitscape.processing.compression.recipe import Recipe
 from bitscape.processing.errors import Cancelled, InputError
+from bitscape.processing.executors import cores
 from bitscape.processing.progress import Progress
 from bitscape.processing.store import remote
 from bitscape.processing.store.description import FineInfo
 from bitscape.processing.store.location import ShardError
-from bitscape.processing.store.reading import read_all
+from bitscape.processing.store.reading import default_workers, read_all
 from bitscape.processing.store.remote import coalesced
 from bitscape.processing.store.store import Store
 from bitscape.tests.processing.store.servers import Server, until
@@ -104,6 +105,17 @@ def test_shards_are_asked_for_in_parallel(folder: Path) -> None:
         store = Store.open(server.url)
         assert len(list(read_all(store, store.select(), 0, Progress()))) == 6
         assert server.most_at_once >= 4
+
+
+def test_large_shards_are_asked_for_fewer_at_once(server: Server, folder: Path) -> None:
+    store = Store.open(server.url)
+    chosen = store.select()
+    assert default_workers(store, chosen) == 16
+    large = [replace(entry, bytes=32 * 2**20) for entry in chosen.entries]
+    assert default_workers(store, replace(chosen, entries=large)) == 8
+    unknown = [replace(entry, bytes=None, rows=10**9) for entry in chosen.entries]
+    assert default_workers(store, replace(chosen, entries=unknown)) == 2
+    assert default_workers(Store.open(folder), replace(chosen, entries=large)) == cores()
 
 
 def test_terrabits_corpus_is_read_from_a_server(tmp_path: Path) -> None:

@@ -284,6 +284,32 @@ def test_a_missing_or_changed_file_is_named(tmp_path: Path) -> None:
         store.patches(replace(second, path="folder.parquet", bytes=None))
 
 
+def test_longitudes_from_0_to_360_are_understood(tmp_path: Path) -> None:
+    rows = make_rows(0, 200, west=179.0, span=3.0, size=0.1)
+    shapes = pa.array(shapely.to_wkb(shapely.box(*rows.bounds.T)), pa.binary())
+    codes = pa.array([code.tobytes() for code in rows.codes], pa.binary(BYTES))
+    store = foreign(tmp_path, pa.table({"code": codes, "bbox": boxes_of(rows.bounds), "geometry": shapes}),
+                    row_group_size=20)
+    for area in (shapely.box(-179.6, 45.2, -178.7, 45.5), shapely.Polygon([(-179.6, 45), (-178.9, 45.1), (-179.2, 46)]),
+                 shapely.Polygon([(179.6, 45), (180.9, 45.1), (180.2, 46)])):
+        moved = shapely.transform(area, lambda points: np.where(points < 0, points + 360, points))
+        wanted = np.flatnonzero(shapely.intersects(moved, shapely.box(*rows.bounds.T)))
+        assert len(wanted) > 5
+        assert store.patches(store.shards[0], [area]).rows.tolist() == wanted.tolist()
+
+
+def test_a_shard_written_anew_is_read_anew(tmp_path: Path) -> None:
+    """Of the same size, behind an open store."""
+    (entry,) = make_store(tmp_path, {SHARD: make_rows(0, 100)})
+    store = Store.open(tmp_path)
+    store.patches(entry)
+    other = make_store(tmp_path / "other", {SHARD: make_rows(1, 100)})[0]
+    content = (tmp_path / "other" / SHARD).read_bytes()
+    (tmp_path / SHARD).write_bytes(content)
+    fresh = Store.open(tmp_path / "other").patches(other)
+    assert np.array_equal(store.patches(replace(entry, bytes=len(content))).bbox, fresh.bbox)
+
+
 def test_footprints_over_the_antimeridian_are_found_from_both_sides(tmp_path: Path) -> None:
     """Among others in their row group, so that its statistics say nothing: in both ways of writing them."""
     rows = make_rows(0, 40, west=178.0, south=10.0, span=1.5)

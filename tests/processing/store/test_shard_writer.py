@@ -16,7 +16,7 @@ import shapely
 from bitscape.processing.errors import Cancelled, InputError
 from bitscape.processing.progress import Progress
 from bitscape.processing.store.morton import morton_keys
-from bitscape.processing.store.shard_writer import fine_path, write_shard
+from bitscape.processing.store.shard_writer import ShardRows, boxes_wkb, fine_path, write_shard
 from bitscape.tests.processing.store.stores import BYTES, by_id, make_rows
 
 PATH = "tile_x=760/tile_y=540/year=2020/part-00000.parquet"
@@ -105,6 +105,14 @@ def test_arrow_columns_and_other_geometries_are_taken(tmp_path: Path) -> None:
     assert shapely.equals(shapely.from_wkb(table.column("geometry").to_pylist()), tilted[order]).all()
 
 
+def test_boxes_are_the_bytes_that_shapely_writes() -> None:
+    bounds = make_rows(0, 20).bounds
+    assert boxes_wkb(bounds).to_pylist() == list(shapely.to_wkb(shapely.box(*bounds.T)))
+    bounds[3] = [179.9, 0, -179.9, 1]
+    (west, east) = shapely.get_parts(shapely.from_wkb(boxes_wkb(bounds)[3].as_py()))
+    assert (shapely.bounds(west)[2], shapely.bounds(east)[0]) == (180, -180)
+
+
 def test_a_shard_without_rows_is_a_file(tmp_path: Path) -> None:
     entry = write_shard(tmp_path, PATH, make_rows(0, 0), Progress())
     assert (entry.rows, entry.year) == (0, None)
@@ -125,6 +133,9 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             write_shard(tmp_path, PATH, wrong, Progress())
+    huge = ShardRows(range(2**24 + 1), np.broadcast_to(rows.codes[:1], (2**24 + 1, BYTES)), rows.bounds)
+    with pytest.raises(InputError, match="Take smaller cells"):
+        huge.check()
     with pytest.raises(InputError, match="cannot have the path"):
         write_shard(tmp_path, "../x.parquet", rows, Progress())
     assert list(tmp_path.iterdir()) == []

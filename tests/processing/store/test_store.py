@@ -17,6 +17,7 @@ import shapely
 from bitscape.processing.compression.recipe import Recipe
 from bitscape.processing.errors import InputError
 from bitscape.processing.progress import Progress
+from bitscape.processing.store import store as store_module
 from bitscape.processing.store.areas import AreaFilter
 from bitscape.processing.store.cells import geohashes, tiles
 from bitscape.processing.store.description import FineInfo
@@ -224,6 +225,17 @@ def test_threads_read_at_once_and_files_are_closed(tmp_path: Path) -> None:
         assert all(pool.map(read, range(8)))
     assert len(psutil.Process().open_files()) == open_before
     assert {patches.codes.shape[1] for patches in alone} == {BYTES}
+
+
+def test_footers_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = four(tmp_path)  # four row groups each
+    asked: list[str] = []
+    plain = store_module.read_footer
+    monkeypatch.setattr(store_module, "KEPT_FOOTERS", 2 * (4 + store_module.FOOTER))
+    monkeypatch.setattr(store_module, "read_footer", lambda file: (asked.append(file.name), plain(file))[1])
+    for shard in (0, 1, 0, 1, 2, 1, 2, 0):
+        store.patches(store.shards[shard])
+    assert asked == [store.shards[shard].path for shard in (0, 1, 2, 0)]
 
 
 def test_scanning_stops_when_asked(tmp_path: Path) -> None:
