@@ -32,6 +32,7 @@ class BuildStore(QWidget):
         super().__init__(parent)
         self._project = project
         self._source: Optional[Path] = None
+        self._dialog: Any = None
         self.words = wrapped(rich=True)
         self.target = QgsFileWidget()
         self.target.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
@@ -113,8 +114,8 @@ class BuildStore(QWidget):
         try:
             import processing
 
-            dialog = processing.createAlgorithmDialog(ALGORITHM, self.parameters())
-            dialog.show()
+            self._dialog = processing.createAlgorithmDialog(ALGORITHM, self.parameters())  # or Python's half of it dies
+            self._dialog.show()
         except (ImportError, AttributeError, BitscapeError) as error:
             message = error.message if isinstance(error, BitscapeError) else tr(
                 "The Toolbox is not there: switch on QGIS's Processing plugin.")
