@@ -121,7 +121,8 @@ class ResultsPanel(QWidget):
         if not answer:
             return ""
         if not results:
-            return str(answer.get("reason") or tr("Nothing within the threshold.") if answer.get("complete") else "")
+            told = bool(answer.get("reason")) or not answer.get("complete")  # above, with how far the search is
+            return "" if told else tr("Nothing within the threshold.")
         view, within = self._search.question.view, answer["within"]
         first = results[0]["similarity"]
         span = f"{100 * first:.0f}–{100 * results[-1]['similarity']:.0f}\u00a0%"
