@@ -116,10 +116,10 @@ def channels() -> None:
 def segmentation() -> None:
     """The kernels between a model's windows and its maps: the sample has no model."""
     import numpy as np
-    from bitscape.processing.inference.blending import add_weighted
-    from bitscape.processing.inference.decision import Decision
-    from bitscape.processing.inference.resolution import Scale, resample
-    from bitscape.processing.inference.smoothing import smoothed
+    from bitscape.processing.prediction.decision import Decision
+    from bitscape.processing.prediction.smoothing import smoothed
+    from bitscape.processing.sliding.blending import add_weighted
+    from bitscape.processing.sliding.resolution import Scale, resample
 
     scores, weights = np.zeros((2, 8, 8), np.float32), np.ones(8, np.float32)
     add_weighted(scores, weights, weights, np.zeros((2, 16, 16), np.float32)[:, :8, :8])

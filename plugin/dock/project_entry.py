@@ -17,10 +17,10 @@ PATHS = ("tiles", "sample", "map", "store", "model", "raster")
 
 @dataclass(frozen=True)
 class ProjectEntry:
-    """``tiles``, ``sample``, ``map``, ``store``, ``model`` and ``raster``: paths, made relative by the project as layers'
-    are (a store may be an http(s) address instead); there are tiles, a sample, a store or a model. ``labels``, ``aoi``
-    and ``thumbnails``: ids of layers. ``find``: what is asked of the store, as JSON. ``bands``: numbers that the user
-    chose, separated by commas."""
+    """``tiles``, ``sample``, ``map``, ``store``, ``model`` and ``raster``: paths, made relative by the project as
+    layers' are (a store may be an http(s) address instead); there are tiles, a sample, a store or a model. ``labels``,
+    ``aoi`` and ``thumbnails``: ids of layers. ``find``: what is asked of the store, as JSON. ``bands``: numbers that
+    the user chose, separated by commas."""
 
     tiles: str = ""
     labels: str = ""

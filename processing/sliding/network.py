@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .heads import Head
-from .model import Model
+from ..inference.heads import Head
+from ..inference.model import Model
 from .resolution import Scale, resample
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (1, 2))

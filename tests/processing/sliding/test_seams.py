@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bitscape.processing.inference import panels
-from bitscape.processing.inference.run import Finished, Seconds, run
-from bitscape.processing.inference.setup import ModelRequest, set_up
 from bitscape.processing.progress import Progress
+from bitscape.processing.sliding import panels
+from bitscape.processing.sliding.run import Finished, Seconds, run
+from bitscape.processing.sliding.setup import ModelRequest, set_up
 from bitscape.tests.processing.inference.models import deepness, segmentor
 from bitscape.tests.processing.inference.scenes import answer, picture, raster, read, segment
 from numpy.typing import NDArray

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitscape.processing.inference.decision import NO_CLASS, Decision
-from bitscape.processing.inference.smoothing import smoothed
+from bitscape.processing.prediction.decision import NO_CLASS, Decision
+from bitscape.processing.prediction.smoothing import smoothed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import median_filter
@@ -100,7 +100,7 @@ def test_the_most_frequent_of_many_classes_pixel_by_pixel() -> None:
 
 
 def test_bands_of_rows_are_cut_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bitscape.processing.inference import smoothing
+    from bitscape.processing.prediction import smoothing
 
     classes = np.random.default_rng(2).integers(0, 3, (300, 64)).astype(np.uint8)
     whole = np.concatenate([rows for _, rows in smoothed(classes, 9)])

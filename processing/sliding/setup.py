@@ -12,12 +12,12 @@ from ..errors import InputError, ModelError
 from ..grids.area import read_area, window_of
 from ..grids.grid import Grid
 from ..grids.reader import open_raster
+from ..inference.channels import ChannelMap, propose
+from ..inference.model import Model
+from ..inference.raster_bands import RasterDescription
 from ..operations import Request
 from ..progress import Progress
-from .channels import ChannelMap, propose
-from .model import Model
 from .network import PICTURES, ModelNetwork
-from .raster_bands import RasterDescription
 from .reading import Plan
 from .resolution import metres, model_grid, spread
 from .source import Source

@@ -18,13 +18,13 @@ from rasterio.windows import Window
 from ..grids.writer import RasterWriter
 from ..operations import Result
 from ..progress import Progress
+from ..sliding.reading import Plan
+from ..sliding.run import Finished, run
+from ..sliding.setup import ModelRequest, Setup, set_up
+from ..sliding.windows import Axis
 from .drawing import HeadMaps, head_maps
 from .outputs import BlockWriter
-from .reading import Plan
-from .run import Finished, run
 from .segment import OUTPUTS
-from .setup import ModelRequest, Setup, set_up
-from .windows import Axis
 
 SAMPLE = 3
 """Windows that are run, if the raster has as many."""

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..grids.grid import Grid
 from ..grids.writer import Layout
-from .card import Card
+from ..inference.card import Card
+from ..inference.heads import Head
+from ..inference.palette import BACKGROUND_NAMES
+from ..sliding.run import Finished
 from .decision import NO_CLASS, Decision
-from .heads import Head
 from .outputs import (
     ClassName,
     Tally,
@@ -24,8 +26,6 @@ from .outputs import (
     number_layout,
     score_layout,
 )
-from .palette import BACKGROUND_NAMES
-from .run import Finished
 
 
 @dataclass

@@ -23,10 +23,10 @@ from ..polygons.classpolygons import PolygonRequest, PolygonResult, class_polygo
 from ..polygons.scratch import Scratch
 from ..progress import Progress
 from ..provenance import provenance, tags
+from ..sliding.run import Finished, in_words, run
+from ..sliding.setup import ModelRequest, Setup, set_up, tell
 from .drawing import HeadMaps, file_of, head_maps
 from .outputs import BlockWriter, ScratchTarget
-from .run import Finished, in_words, run
-from .setup import ModelRequest, Setup, set_up, tell
 from .smoothing import smoothed
 
 HECTARE = 10_000.0

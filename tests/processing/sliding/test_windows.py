@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitscape.processing.errors import InputError
-from bitscape.processing.inference.windows import Axis, placed_overlap
+from bitscape.processing.sliding.windows import Axis, placed_overlap
 from hypothesis import given
 from hypothesis import strategies as st
 

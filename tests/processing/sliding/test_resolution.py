@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from bitscape.processing.grids.grid import Grid
-from bitscape.processing.inference.resolution import ModelGrid, Scale, metres, model_grid, resample, spread
+from bitscape.processing.sliding.resolution import ModelGrid, Scale, metres, model_grid, resample, spread
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
