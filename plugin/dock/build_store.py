@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsProject
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
@@ -16,7 +16,6 @@ from ...processing.errors import BitscapeError, InputError
 from ..layers.free_name import free_name
 from ..translation import tr
 from .background import BackgroundRun, Step
-from .command import command
 from .run_status import RunStatus, failed
 from .text import wrapped
 
@@ -101,13 +100,9 @@ class BuildStore(QWidget):
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
-        try:
-            text = command([(ALGORITHM, self.parameters())])
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
-        QgsApplication.clipboard().setText(text)
-        self.status.end(tr("Copied: paste it into a terminal. It builds the store as this button does."))
+        self.status.copy_command(
+            lambda: [(ALGORITHM, self.parameters())],
+            tr("Copied: paste it into a terminal. It builds the store as this button does."))
 
     def open_dialog(self) -> None:
         """The Toolbox's dialog, filled in; it is not modal."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsProject
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -14,7 +14,6 @@ from ...processing.errors import BitscapeError, InputError
 from ..layers.free_name import free_name
 from ..translation import tr
 from .background import BackgroundRun, Group, Step
-from .command import command
 from .find_loop import FindLoop
 from .find_parameters import ALGORITHM, find_parameters
 from .run_status import RunStatus, failed, link
@@ -97,13 +96,9 @@ class SaveResults(QWidget):
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
-        try:
-            text = command([(ALGORITHM, self.parameters())])
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
-        QgsApplication.clipboard().setText(text)
-        self.status.end(tr("Copied: paste it into a terminal. It searches as this tab does."))
+        self.status.copy_command(
+            lambda: [(ALGORITHM, self.parameters())],
+            tr("Copied: paste it into a terminal. It searches as this tab does."))
 
     def stop(self) -> None:
         """Before the dock goes: cancel, and wait for the end."""
