@@ -78,7 +78,7 @@ def require_folder(target: str | Path) -> None:
     if final.is_dir():
         raise OutputError(f"{final} is a folder; a file is to be written there. Choose another name.")
     try:
-        probe = folder / f".bitscape.{os.getpid()}.probe"
+        probe = folder / f".bitscape.{os.getpid()}.{threading.get_ident()}.probe"
         probe.touch()
         probe.unlink()
     except OSError as error:

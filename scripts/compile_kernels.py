@@ -54,6 +54,7 @@ def main() -> None:
         run("buildembeddingtiles", inputs=made["embeddings"], output=tiles, **pictures)
         run("trainclassifier", tiles=tiles, labels=made["labels"], model=model)
         run("applyclassifier", tiles=[tiles], model=model, score=folder / "score.tif", classes=folder / "classes.tif")
+        run("buildretrievalstore", input=[str(made["embeddings"][0])], output=folder / "store", pixels=8, kind="binary")
         polygons = {"output": folder / "polygons.gpkg", "max_hole": 1000, "connectivity": 8}
         run("classpolygons", inputs=[folder / "score.tif"], **polygons)
         (west, south, east, north) = run("describetiles", tiles=tiles)["bounds"]
@@ -63,8 +64,30 @@ def main() -> None:
         for classes in (2, 3):
             run("warmlive", tiles=tiles, classes=classes)
     numbers()
+    codes()
     channels()
     segmentation()
+
+
+def codes() -> None:
+    """The kernels of binary codes: nothing above searches among any."""
+    import numpy as np
+    from bitscape.processing import hamming
+    from bitscape.processing.hamming.batch import between
+    from bitscape.processing.retrieval.neighbour_distances import mean_hamming
+    from bitscape.processing.retrieval.picture import paint
+
+    rows = np.zeros((8, 131), np.uint8)
+    hamming.nearest(rows, rows, 1)
+    between(rows, rows)
+    hamming.distances(rows[0], rows)
+    hamming.smallest(np.zeros(64, np.float32), 1)
+    hamming.smallest(np.zeros(64, np.uint16), 1)
+    hamming.scores(rows, rows, rows[:1])
+    hamming.majority(rows, 1048)
+    paint(np.zeros((1, 4), np.int32), np.zeros(1, np.uint8), 0.0, 0.0, 1.0, 1.0, 0, np.zeros((1, 1), np.uint8))
+    for size in (131, 128):
+        mean_hamming(np.zeros((8, size), np.uint8), np.zeros((8, 8), np.int32), 0, np.zeros(8, np.float32))
 
 
 def numbers() -> None:
@@ -93,10 +116,10 @@ def channels() -> None:
 def segmentation() -> None:
     """The kernels between a model's windows and its maps: the sample has no model."""
     import numpy as np
-    from bitscape.processing.inference.blending import add_weighted
-    from bitscape.processing.inference.decision import Decision
-    from bitscape.processing.inference.resolution import Scale, resample
-    from bitscape.processing.inference.smoothing import smoothed
+    from bitscape.processing.prediction.decision import Decision
+    from bitscape.processing.prediction.smoothing import smoothed
+    from bitscape.processing.sliding.blending import add_weighted
+    from bitscape.processing.sliding.resolution import Scale, resample
 
     scores, weights = np.zeros((2, 8, 8), np.float32), np.ones(8, np.float32)
     add_weighted(scores, weights, weights, np.zeros((2, 16, 16), np.float32)[:, :8, :8])

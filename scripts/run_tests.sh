@@ -35,11 +35,11 @@ suite() { # suite NAME: whether tests/NAME has tests
 
 stage "lint" 120 .venv/bin/ruff check .
 stage "types" 300 scripts/check_types.sh
-stage "backend tests" 1500 env PYTHONPATH=build/plugins .venv/bin/python -P -m pytest --import-mode=importlib \
+stage "backend tests" 2400 env PYTHONPATH=build/plugins .venv/bin/python -P -m pytest --import-mode=importlib \
     tests/processing --junitxml="$results/processing.xml"
 for name in plugin system; do
     suite "$name" || continue
-    stage "$name tests" 1500 bash -c 'set -euo pipefail; qgis_pytest "$@"' _ "$ROOT/tests/$name" \
+    stage "$name tests" 2400 bash -c 'set -euo pipefail; qgis_pytest "$@"' _ "$ROOT/tests/$name" \
         --junitxml="$ROOT/$results/$name.xml"
 done
 

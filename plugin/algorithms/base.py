@@ -30,6 +30,7 @@ GROUPS = {
     "labelsandclassification": QT_TRANSLATE_NOOP("Bitscape", "Labels and classification"),
     "accuracyandarea": QT_TRANSLATE_NOOP("Bitscape", "Accuracy and area"),
     "changewithoutlabels": QT_TRANSLATE_NOOP("Bitscape", "Change without labels"),
+    "similaritysearch": QT_TRANSLATE_NOOP("Bitscape", "Similarity search"),
     "deeplearning": QT_TRANSLATE_NOOP("Bitscape", "Deep-learning models"),
     "compression": QT_TRANSLATE_NOOP("Bitscape", "Compression"),
 }

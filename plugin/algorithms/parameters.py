@@ -8,9 +8,13 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterRasterLayer,
 )
+
+from ..translation import tr
 
 
 class RasterFiles(QgsProcessingParameterMultipleLayers):
@@ -64,6 +68,20 @@ class OptionalRasterFiles(RasterFiles):
         return True
 
 
+class EmbeddingFiles(RasterFiles):
+    """Several files or folders of embeddings: tables, which are no layers, or rasters."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description)
+        self.setLayerType(QgsProcessing.SourceType.TypeFile)
+
+    def clone(self) -> EmbeddingFiles:
+        copy = EmbeddingFiles(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+
 class OptionalFiles(OptionalRasterFiles):
     """Several files that are no layers, or none."""
 
@@ -76,3 +94,40 @@ class OptionalFiles(OptionalRasterFiles):
         copy.setFlags(self.flags())
         copy.setHelp(self.help())
         return copy
+
+
+class Exemplars(QgsProcessingParameterFeatureSource):
+    """Features of any kind, or none; or a Parquet table of results, which QGIS need not be able to open: the backend
+    is."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, description, [QgsProcessing.SourceType.TypeVectorAnyGeometry], optional=True)
+
+    def clone(self) -> Exemplars:
+        copy = Exemplars(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        if isinstance(value, str) and value.lower().endswith((".parquet", ".geoparquet", ".gpq", ".pq")):
+            return True
+        return super().checkValueIsAcceptable(value, context)
+
+
+class StoreLocation(QgsProcessingParameterFile):
+    """A retrieval store: its manifest, or typed in, its folder or an http(s) address, which QGIS would refuse for the
+    name of a file."""
+
+    def __init__(self, name: str, description: str, optional: bool = False) -> None:
+        super().__init__(name, description, fileFilter=tr("Manifest of a store") + " (*.parquet)", optional=optional)
+
+    def clone(self) -> StoreLocation:
+        copy = StoreLocation(self.name(), self.description())
+        copy.setFlags(self.flags())
+        copy.setHelp(self.help())
+        return copy
+
+    def checkValueIsAcceptable(self, value: Any, context: Optional[QgsProcessingContext] = None) -> bool:
+        optional = bool(self.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+        return optional or value not in (None, "")

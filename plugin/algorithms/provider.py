@@ -12,6 +12,7 @@ from ..backend.environment import ROOT
 from .apply_classifier import ApplyClassifier
 from .assess_accuracy import AssessAccuracy
 from .build_embedding_tiles import BuildEmbeddingTiles
+from .build_retrieval_store import BuildRetrievalStore
 from .change_magnitude import ChangeMagnitude
 from .class_polygons import ClassPolygons
 from .compare_compression import CompareCompression
@@ -22,15 +23,19 @@ from .decompress_embeddings import DecompressEmbeddings
 from .design_sample import DesignSample
 from .detect_objects import DetectObjects
 from .enhance_resolution import EnhanceResolution
+from .evaluate_recall import EvaluateRecall
+from .find_similar import FindSimilar
 from .match_example import MatchExample
 from .segment_raster import SegmentRaster
+from .similarity_raster import SimilarityRaster
 from .suggest_points import SuggestPoints
 from .train_classifier import TrainClassifier
 
 ALGORITHMS = (
     CreateSampleData, BuildEmbeddingTiles, TrainClassifier, ApplyClassifier, SuggestPoints, ClassPolygons,
     ChangeMagnitude, DesignSample, AssessAccuracy, CompressEmbeddings, DecompressEmbeddings, CompareCompression,
-    SegmentRaster, DetectObjects, EnhanceResolution, MatchExample, ComparePrecision,
+    BuildRetrievalStore, FindSimilar, SimilarityRaster, EvaluateRecall, SegmentRaster, DetectObjects, EnhanceResolution,
+    MatchExample, ComparePrecision,
 )
 ICON = str(ROOT / "resources" / "icons" / "bitscape.svg")
 

@@ -48,7 +48,7 @@ class LabelTool(QgsMapTool):
 
     def set_colour(self, colour: str, shape: str) -> None:
         """Show the chosen class at the pointer."""
-        self.setCursor(_cursor(QColor(colour), shape == "triangle"))
+        self.setCursor(sign_cursor(colour, shape == "triangle"))
 
     def activate(self) -> None:
         """QGIS calls this when the tool is chosen."""
@@ -117,8 +117,8 @@ def _meaning(event: QKeyEvent) -> str:
     return "redo" if event.key() == Qt.Key.Key_Y and modifiers == CONTROL else ""
 
 
-def _cursor(colour: QColor, triangle: bool) -> QCursor:
-    """A cross with the class's sign beside it."""
+def sign_cursor(colour: str, triangle: bool) -> QCursor:
+    """A cross with the sign of what a click places beside it."""
     picture = QPixmap(32, 32)
     picture.fill(QColor(0, 0, 0, 0))
     painter = QPainter(picture)
@@ -128,7 +128,7 @@ def _cursor(colour: QColor, triangle: bool) -> QCursor:
         for x0, y0, x1, y1 in ((10, 1, 10, 7), (10, 13, 10, 19), (1, 10, 7, 10), (13, 10, 19, 10)):
             painter.drawLine(x0, y0, x1, y1)
     painter.setPen(QPen(QColor("white"), 1.2))
-    painter.setBrush(colour)
+    painter.setBrush(QColor(colour))
     sign = QPainterPath()
     if triangle:
         sign.moveTo(23, 17)

@@ -327,8 +327,8 @@ class AoiPanel(QWidget):
         if self._history is None:
             path = self._place()
             tiles, labels = self._session.tiles, self._session.labels
-            crs = tiles.crs if tiles is not None else labels.crs if labels is not None else None
-            assert crs is not None
+            crs = (tiles.crs if tiles is not None else labels.crs if labels is not None
+                   else self._canvas.mapSettings().destinationCrs())
             aoi = self._in_project(path) or AoiLayer.create(path, crs)
             known = aoi.layer.featureCount()
             self._session.set_aoi(aoi)
@@ -343,13 +343,17 @@ class AoiPanel(QWidget):
             self._aoi.check_writable()
 
     def _place(self) -> Path:
-        """Where areas are kept: in the labels' GeoPackage if it is ours, else beside the tiles."""
+        """Where areas are kept: in the labels' GeoPackage if it is ours, else beside the tiles or the store."""
         labels, tiles = self._session.labels, self._session.tiles
         if labels is not None and labels.path.lower().endswith(".gpkg") and label_file.has_classes(labels.path):
             return Path(labels.path)
-        if tiles is None:
+        if tiles is not None:
+            return tiles.path.with_name(f"{tiles.path.stem}_aoi.gpkg")
+        home = self._session.home()
+        if home is None:
             raise InputError(tr("Choose the data first: areas take its CRS and are kept beside it."))
-        return tiles.path.with_name(f"{tiles.path.stem}_aoi.gpkg")
+        home.parent.mkdir(parents=True, exist_ok=True)
+        return home.with_name(f"{home.name}_aoi.gpkg")
 
     def _in_project(self, path: Path) -> Optional[AoiLayer]:
         """The layer of these areas that the project has already."""

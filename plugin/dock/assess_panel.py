@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
@@ -17,7 +17,6 @@ from ..layers.held_back import SAMPLE
 from ..layers.sample_file import ENOUGH
 from ..translation import tr
 from .background import BackgroundRun, Step
-from .command import command
 from .run_status import RunStatus, failed
 from .text import wrapped
 from .validation import Validation
@@ -103,13 +102,9 @@ class AssessPanel(QWidget):
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
-        try:
-            text = command([(ALGORITHM, self.parameters())])
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
-        QgsApplication.clipboard().setText(text)
-        self.status.end(tr("Copied: paste it into a terminal. It assesses the map as this button does."))
+        self.status.copy_command(
+            lambda: [(ALGORITHM, self.parameters())],
+            tr("Copied: paste it into a terminal. It assesses the map as this button does."))
 
     def open_report(self) -> None:
         """Show the report in the user's browser."""

@@ -16,10 +16,12 @@ from ..backend.resident import Resident
 from ..layers.live_layers import clean_project
 from ..translation import tr
 from .backend_panel import BackendPanel
+from .find_tab import FindTab
 from .folding import WIDTH, folding, scrolling
 from .imagery_panel import ImageryPanel
 from .label_tab import LabelTab
 from .live_loop import LiveLoop
+from .models_tab import ModelsTab
 from .project_entry import ProjectEntry
 from .session import Session
 from .validate_tab import ValidateTab
@@ -46,6 +48,8 @@ class BitscapeDock(QgsDockWidget):
         self._imagery_box = folding(tr("Imagery"), self.imagery, False)
         self.label = LabelTab(self.session, self.loop, self.resident, self.imagery, iface)
         self.validate = ValidateTab(self.session, self.resident, self.imagery, iface)
+        self.find = FindTab(self.session, self.resident, self.imagery, iface)
+        self.models = ModelsTab(self.session, self.label.aoi, iface)
         self._lay_out()
         self._connect()
         self.restore()
@@ -61,10 +65,12 @@ class BitscapeDock(QgsDockWidget):
             self.imagery.from_json(entry.imagery)
             self.label.restore(entry)
             self.validate.restore(entry)
+            self.find.restore(entry)
+            self.models.restore(entry)
         if entry.tiles:
             self.loop.open_tiles(Path(entry.tiles))
         else:
-            self.tabs.setCurrentIndex(1)
+            self.tabs.setCurrentIndex(1 if entry.sample else 2 if entry.store else 3)
 
     def remember(self, *_: Any) -> None:
         """Write the session into the project; QGIS asks when it saves one."""
@@ -79,6 +85,9 @@ class BitscapeDock(QgsDockWidget):
             sample=str(validation.sample.path) if validation.sample is not None else "",
             map=str(validation.map_path) if validation.sample is not None and validation.map_path is not None else "",
             interpreter=validation.interpreter if validation.sample is not None else "",
+            store=self.find.search.store, find=self.find.search.question.to_json(),
+            thumbnails=self.find.source.layer_id,
+            **self.models.entry(),
         ).write(self.project)
 
     def start_anew(self) -> None:
@@ -92,7 +101,9 @@ class BitscapeDock(QgsDockWidget):
         self.project.cleared.disconnect(self._cleared)
         self.project.readProject.disconnect(self._read)
         self.visibilityChanged.disconnect(self._on_visibility)
+        self.models.close_tab()
         self.validate.close_tab()
+        self.find.close_tab()
         self.label.close_tab()
         self.backend.close_checks()
         self.imagery.close_imagery()
@@ -111,8 +122,11 @@ class BitscapeDock(QgsDockWidget):
         self.tabs.addTab(scrolling(self.label), tr("Label"))
         self._validating = scrolling(self.validate)
         self.tabs.addTab(self._validating, tr("Validate"))
+        self.tabs.addTab(scrolling(self.find), tr("Find"))
+        self.tabs.addTab(scrolling(self.models), tr("Models"))
         self.tabs.setTabToolTip(0, tr("Click, and the whole map answers"))
         self.tabs.setTabToolTip(1, tr("Interpret random points, and know how good the map is"))
+        self.tabs.setTabToolTip(2, tr("Click a place, and find all that are like it"))
         inside = QWidget()
         inside.setMinimumWidth(WIDTH)
         column = QVBoxLayout(inside)
@@ -137,12 +151,20 @@ class BitscapeDock(QgsDockWidget):
         self.project.readProject.connect(self._read)
 
     def _show_tab(self, index: int) -> None:
-        """One tab is left, and the other gets the imagery."""
-        (self.validate if index == 0 else self.label).leave()
-        (self.label if index == 0 else self.validate).imagery_place.addWidget(self._imagery_box)
-        self.imagery.hint.setText(
-            tr("Each label records the date of the imagery that was on screen.") if index == 0
-            else tr("Each answer records the date of the imagery that was on screen."))
+        """One tab is left, and another gets the panels that they share."""
+        tabs = (self.label, self.validate, self.find, self.models)
+        for tab in tabs:
+            if tab is not tabs[index]:
+                tab.leave()
+        shown = tabs[index]
+        self.label.lend_areas(self.find.aoi_place if shown is self.find else self.label.aoi_place)
+        if isinstance(shown, ModelsTab):
+            return
+        shown.imagery_place.addWidget(self._imagery_box)
+        self.imagery.hint.setText((
+            tr("Each label records the date of the imagery that was on screen."),
+            tr("Each answer records the date of the imagery that was on screen."),
+            tr("Thumbnails can show any of these."))[index])
 
     def _on_visibility(self, visible: bool) -> None:
         """A dock that is closed asks nothing more; one that lies behind another goes on."""
@@ -160,6 +182,8 @@ class BitscapeDock(QgsDockWidget):
     def _cleared(self) -> None:
         self.label.leave()
         self.validate.forget()
+        self.find.forget()
+        self.models.forget()
         self.session.forget()
 
     def _read(self, *_: Any) -> None:

@@ -31,7 +31,7 @@ from .view_panel import ViewPanel
 
 
 class LabelTab(QWidget):
-    """Puts live loop, map tool and panels together. ``imagery_place`` takes the panel that both tabs share."""
+    """Puts live loop, map tool and panels together. ``imagery_place`` takes the panel that tabs share."""
 
     def __init__(
         self, session: Session, loop: LiveLoop, resident: Resident, imagery: ImageryPanel, iface: Any,
@@ -41,7 +41,7 @@ class LabelTab(QWidget):
         self.iface, self.canvas = iface, iface.mapCanvas()
         self.session, self.loop, self.imagery = session, loop, imagery
         self.tool = LabelTool(self.canvas)
-        self.imagery_place = QVBoxLayout()
+        self.imagery_place, self.aoi_place = QVBoxLayout(), QVBoxLayout()
         self.data = DataPanel(session, loop.open_tiles, self)
         self.classes = ClassPanel(session, self)
         self.view = ViewPanel(self)
@@ -89,6 +89,12 @@ class LabelTab(QWidget):
         self.data.stop()
         self.aoi.close_panel()
         self.next_point.hide()
+
+    def lend_areas(self, place: QVBoxLayout) -> None:
+        """Put the panel of areas into another tab, where they limit what is searched, or back into this one."""
+        self.aoi.draw(False)
+        self.aoi.limiting.setVisible(place is self.aoi_place)
+        place.addWidget(self._aoi_box)
 
     # Tool and keys
 
@@ -139,7 +145,9 @@ class LabelTab(QWidget):
             column.addWidget(panel)
         column.addWidget(folding(tr("Charts and threshold"), self.charts, False))
         column.addLayout(self.imagery_place)
-        column.addWidget(folding(tr("Areas of interest"), self.aoi, True))
+        self._aoi_box = folding(tr("Areas of interest"), self.aoi, True)
+        self.aoi_place.addWidget(self._aoi_box)
+        column.addLayout(self.aoi_place)
         column.addWidget(folding(tr("Run it everywhere"), self.run, True))
         column.addStretch(1)
         column.addWidget(self.status)

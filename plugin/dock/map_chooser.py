@@ -9,10 +9,12 @@ from qgis.core import QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from ..layers.live_layers import ROLE
 from ..layers.metadata import PROVENANCE, tags_of
+from ..layers.model_layers import PREVIEW
 from ..translation import tr
 
-OURS = '"applyclassifier"'
+OURS = ('"applyclassifier"', '"segmentraster"')
 
 
 class MapChooser(QComboBox):
@@ -83,14 +85,14 @@ def class_maps(project: QgsProject) -> dict[str, Path]:
         if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal" or layer.bandCount() != 1:
             continue
         path = Path(layer.source().split("|")[0]).absolute()
-        if not path.is_file():
+        if not path.is_file() or layer.customProperty(ROLE) == PREVIEW:
             continue
         tags = tags_of(path)
         named = any(tag.startswith("CLASS_") for tag in tags)
         kind = layer.renderer().type() if layer.renderer() is not None else ""
         if "SCORE_OF" in tags or not (named or kind == "paletted"):
             continue
-        ours = OURS in tags.get(PROVENANCE, "")[:80]
+        ours = any(one in tags.get(PROVENANCE, "")[:80] for one in OURS)
         found.append((not ours, -path.stat().st_mtime if ours else 0.0, layer.name(), path))
     maps: dict[str, Path] = {}
     for _, _, name, path in sorted(found):

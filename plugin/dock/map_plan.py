@@ -71,7 +71,7 @@ def plan(session: Session, score: Path, in_areas: bool, with_classes: bool = Tru
     if session.labels is None or len(classes) < 2:
         raise InputError(tr("Label places of at least two classes first; there are {0}.").format(len(classes)))
     labels, field = _labels_file(session, score)
-    area = _area_file(session, score) if in_areas or session.limit_to_aoi else ""
+    area = area_file(session, score) if in_areas or session.limit_to_aoi else ""
     class_map, model = names_of(score)
     return MapPlan(
         session.tiles.path, labels, field, session.table.positive, area if session.limit_to_aoi else "",
@@ -119,7 +119,7 @@ def _labels_file(session: Session, score: Path) -> tuple[str, str]:
     return f"{path}|layername={label_file.LABELS}", label_file.CLASS_FIELD
 
 
-def _area_file(session: Session, score: Path) -> str:
+def area_file(session: Session, score: Path) -> str:
     """The source of the areas of interest."""
     areas = session.aoi
     if areas is None or not has_areas(session):

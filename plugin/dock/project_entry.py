@@ -12,13 +12,15 @@ from qgis.core import QgsProject
 from ..layers.score_views import CLASSES, SCORE, UNCERTAINTY
 
 SCOPE, KEY = "Bitscape", "/session"
-PATHS = ("tiles", "sample", "map")
+PATHS = ("tiles", "sample", "map", "store", "model", "raster")
 
 
 @dataclass(frozen=True)
 class ProjectEntry:
-    """``tiles``, ``sample`` and ``map``: paths, made relative by the project as layers' are; there are tiles, or a
-    sample, or both. ``labels`` and ``aoi``: ids of layers."""
+    """``tiles``, ``sample``, ``map``, ``store``, ``model`` and ``raster``: paths, made relative by the project as
+    layers' are (a store may be an http(s) address instead); there are tiles, a sample, a store or a model. ``labels``,
+    ``aoi`` and ``thumbnails``: ids of layers. ``find``: what is asked of the store, as JSON. ``bands``: numbers that
+    the user chose, separated by commas."""
 
     tiles: str = ""
     labels: str = ""
@@ -33,10 +35,17 @@ class ProjectEntry:
     sample: str = ""
     map: str = ""
     interpreter: str = ""
+    store: str = ""
+    find: str = ""
+    thumbnails: str = ""
+    model: str = ""
+    raster: str = ""
+    bands: str = ""
+    provider: str = ""
 
     def write(self, project: QgsProject) -> None:
         """Into the project; nothing where there is nothing to keep."""
-        if not self.tiles and not self.sample:
+        if not (self.tiles or self.sample or self.store or self.model):
             project.removeEntry(SCOPE, KEY)
             return
         paths = {name: project.writePath(path) for name, path in self._paths().items()}
@@ -60,11 +69,16 @@ class ProjectEntry:
         if any(not isinstance(value, type(getattr(cls, name))) for name, value in known.items()):
             return None
         entry = cls(**known, **{name: float(value) for name, value in shares.items()})
-        if not (entry.tiles or entry.sample) or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
+        something = entry.tiles or entry.sample or entry.store or entry.model
+        if not something or entry.view not in (SCORE, CLASSES, UNCERTAINTY):
             return None
         paths = {name: str(Path(project.readPath(path))) for name, path in entry._paths().items()}
         return cls(**{**asdict(entry), **paths})
 
     def _paths(self) -> dict[str, str]:
         """The paths that are not empty."""
-        return {name: path for name in PATHS if (path := getattr(self, name))}
+        return {name: path for name in PATHS if (path := getattr(self, name)) and not _is_address(path)}
+
+
+def _is_address(place: str) -> bool:
+    return place.lower().startswith(("http://", "https://"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Optional
 
+from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QGridLayout,
@@ -18,8 +19,10 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from ...processing.errors import BitscapeError
 from ..translation import tr
 from .background import BackgroundRun
+from .command import command
 from .text import wrapped
 
 PERMILLE = 1000
@@ -93,11 +96,27 @@ class RunStatus(QWidget):
         self.changed.emit()
         run.start()
 
+    def copy_command(self, steps: Callable[[], Sequence[tuple[str, Mapping[str, Any]]]], said: str) -> None:
+        """Put algorithms (id, parameters) as a command on the clipboard and say so, or say why there is none."""
+        try:
+            text = command(steps())
+        except BitscapeError as error:
+            self.end(failed(error.message))
+            return
+        QgsApplication.clipboard().setText(text)
+        self.end(said)
+
     def close_run(self) -> None:
         """Before the window goes: cancel, and wait for the end."""
         if self._run is not None:
             self._run.close()
             self._run = None
+
+    def drop_run(self) -> None:
+        """The run that is shown was given up, and will say nothing any more."""
+        if self._run is not None:
+            self._run = None
+            self.changed.emit()
 
     @property
     def seconds(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsProject
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import (
@@ -23,7 +23,6 @@ from ...processing.errors import BitscapeError, InputError
 from ..layers.free_name import free_name
 from ..translation import tr
 from .background import BackgroundRun, Step
-from .command import command
 from .run_status import RunStatus, failed, link
 from .text import wrapped
 
@@ -95,13 +94,9 @@ class SampleForm(QWidget):
 
     def copy_command(self) -> None:
         """Put the command on the clipboard."""
-        try:
-            text = command([(ALGORITHM, self.parameters())])
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
-        QgsApplication.clipboard().setText(text)
-        self.status.end(tr("Copied: paste it into a terminal. It draws the same sample, point for point."))
+        self.status.copy_command(
+            lambda: [(ALGORITHM, self.parameters())],
+            tr("Copied: paste it into a terminal. It draws the same sample, point for point."))
 
     def stop(self) -> None:
         """Before the dock goes: cancel, and wait for the end."""

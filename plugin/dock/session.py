@@ -59,6 +59,8 @@ class Session(QObject):
         self.limit_to_aoi = False
         self.chosen = ""
         self.image_date: Callable[[], str] = lambda: ""
+        self.home: Callable[[], Optional[Path]] = lambda: None
+        """What names of files begin with where there are neither tiles nor labels."""
         self._coverage: Optional[Coverage] = None
         self._removed = self._in_stroke = False
         self._table = ClassTable.change_detection()
@@ -210,9 +212,12 @@ class Session(QObject):
 
     # Labelling
 
-    def place(self, points: Sequence[QgsPointXY], crs: QgsCoordinateReferenceSystem) -> int:
+    def place(
+        self, points: Sequence[QgsPointXY], crs: QgsCoordinateReferenceSystem, image_date: Optional[str] = None
+    ) -> int:
         """Label points of a map in ``crs`` with the chosen class; those off the data are not placed, and it is said.
-        The number of labels placed, which are on disk when this returns."""
+        ``image_date``: of the imagery they were seen in, where that is not what is on screen. The number of labels
+        placed, which are on disk when this returns."""
         with self.told():
             if self.tiles is None:
                 raise InputError(tr("Choose the data first: drop embedding tiles here, or open the sample."))
@@ -229,7 +234,7 @@ class Session(QObject):
                     tr("{0} of {1} points lie where there is no data and were not placed.").format(
                         len(points) - len(covered), len(points)), WARNING)
             if covered:
-                date, period = self.image_date(), self.tiles.period
+                date, period = self.image_date() if image_date is None else image_date, self.tiles.period
                 self.history.add(self._moved(covered, self.tiles.crs, self.labels.crs), self.chosen, {
                     "image_date": date, "when": period, "product_version": ", ".join(self.tiles.products),
                 })

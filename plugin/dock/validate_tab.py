@@ -26,7 +26,7 @@ from .validation import Validation
 
 
 class ValidateTab(QWidget):
-    """Puts the parts together. ``imagery_place`` takes the panel that both tabs share."""
+    """Puts the parts together. ``imagery_place`` takes the panel that tabs share."""
 
     def __init__(
         self, session: Session, resident: Resident, imagery: ImageryPanel, iface: Any, parent: Optional[QWidget] = None

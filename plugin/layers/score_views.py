@@ -47,14 +47,14 @@ def renderer(
     if view == CLASSES and not two:
         return _classes(provider, table, names, opacity)
     if view == CLASSES:
-        return _shaded(provider, 1, _cut(table, names, shown, threshold), QgsColorRampShader.Type.Discrete, opacity)
+        return shaded(provider, 1, _cut(table, names, shown, threshold), QgsColorRampShader.Type.Discrete, opacity)
     if view == UNCERTAINTY:
         band, stops = (1, _two_unsure()) if two else (3, _fade(UNSURE, tr("sure"), tr("unsure")))
     else:
         band, stops = 1, _diverging(shown, table, names) if two else _fade(
             _colour(table, shown), tr("0 · unlike {0}").format(_name(table, shown)),
             tr("1 · like {0}").format(_name(table, shown)))
-    return _shaded(provider, band, stops, QgsColorRampShader.Type.Interpolated, opacity)
+    return shaded(provider, band, stops, QgsColorRampShader.Type.Interpolated, opacity)
 
 
 def hatching_renderer(provider: QgsRasterDataProvider) -> QgsRasterRenderer:
@@ -113,9 +113,10 @@ def _classes(
     return QgsPalettedRasterRenderer(provider, 2, entries)
 
 
-def _shaded(
+def shaded(
     provider: QgsRasterDataProvider, band: int, stops: Sequence[Stop], kind: QgsColorRampShader.Type, opacity: float
 ) -> QgsRasterRenderer:
+    """A band of 0 … 254 in the colours of ``stops`` (value, colour, words for the legend)."""
     stops = [(value, _with_alpha(colour, opacity * colour.alpha()), text) for value, colour, text in stops]
     between = [QgsGradientStop(value / TOP, colour) for value, colour, _ in stops[1:-1]]
     ramp = QgsGradientColorRamp(stops[0][1], stops[-1][1], False, between)

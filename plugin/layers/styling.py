@@ -25,6 +25,8 @@ VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5
 """Matplotlib's viridis (Smith & van der Walt 2015): even steps of lightness, safe for colour-blind eyes."""
 
 SHAPES = ("triangle", "circle", "square", "diamond", "pentagon", "star", "cross_fill", "hexagon")
+STEPS = 7
+"""Colours of graduated footprints."""
 SENTINEL2_WHITE = 3000
 """Reflectance × 10000 that is drawn as white: bright soil and roofs keep their texture, forest is not black."""
 
@@ -85,6 +87,47 @@ def style_number(path: str | Path, low: float, high: float, unit: str) -> None:
     _fill("number.qml", path, low=repr(low), high=repr(high), first=f"{_rgb(VIRIDIS[0])},255",
           last=f"{_rgb(VIRIDIS[-1])},255", stops=stops, items="\n".join(items), decimals=str(decimals),
           suffix=escape(suffix))
+
+
+def style_similarity(path: str | Path, low: str, high: str) -> None:
+    """A picture of similarity (uint8 0…254, 254 the most): viridis, fainter where it is less; labels of the ends."""
+    steps = [index / (len(VIRIDIS) - 1) for index in range(len(VIRIDIS))]
+    alphas = [round(90 + 165 * share) for share in steps]
+    items = (
+        f'          <item value="{254 * share:g}" color="{colour}" alpha="{alpha}" '
+        f'label="{escape(low if share == 0 else high if share == 1 else "")}"/>'
+        for share, colour, alpha in zip(steps, VIRIDIS, alphas)
+    )
+    colours = [f"{_rgb(colour)},{alpha}" for colour, alpha in zip(VIRIDIS, alphas)]
+    stops = ":".join(f"{share:g};{colour}" for share, colour in list(zip(steps, colours))[1:-1])
+    _fill("similarity.qml", path, low=escape(low), high=escape(high), first=colours[0], last=colours[-1], stops=stops,
+          items="\n".join(items))
+
+
+def style_similar_places(
+    path: str | Path, field: str, low: float, high: float, best_low: bool, outlined: bool, aliases: dict[str, str],
+    tip: str,
+) -> None:
+    """Footprints by ``field`` from ``low`` to ``high`` in seven steps of viridis, the best in its lightest colour, on a
+    dark casing: seen on light and on dark maps. Not ``outlined``: for so many that outlines would hide the rest."""
+    colours = ramp_colours(STEPS) if best_low else ramp_colours(STEPS)[::-1]
+    width = (high - low) / STEPS
+    if not width > 0:  # all alike
+        colours, width = [VIRIDIS[-1]], max(abs(high), 1.0)
+    ranges, symbols = [], []
+    for number, colour in enumerate(colours):
+        first, last = low + number * width, low + (number + 1) * width
+        last = last if number < len(colours) - 1 else max(high, last)
+        label = f"{_short(first)} – {_short(last)}" if len(colours) > 1 else _short(low)
+        ranges.append(f'      <range symbol="{number}" lower="{first!r}" upper="{last!r}" label="{escape(label)}" '
+                      'render="true"/>')
+        symbols.append(_cased_symbol(number, colour) if outlined else _plain_symbol(number, colour))
+    lines = (
+        f'    <alias index="{index}" field="{escape(name)}" name="{escape(text)}"/>'
+        for index, (name, text) in enumerate(aliases.items(), 1)  # the first field is fid
+    )
+    _fill("similar_places.qml", path, field=escape(field), ranges="\n".join(ranges), symbols="\n".join(symbols),
+          aliases="\n".join(lines), tip=escape(tip))
 
 
 def style_classes(path: str | Path, entries: Sequence[Entry], opacity: float = 0.75) -> None:
@@ -174,6 +217,37 @@ def _fill_symbol(number: int, colour: str) -> str:
     return (f'      <symbol type="fill" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">'
             f'<layer class="SimpleFill" enabled="1" pass="0" locked="0"><Option type="Map">{options}</Option>'
             "</layer></symbol>")
+
+
+def _cased_symbol(number: int, colour: str) -> str:
+    """A see-through fill, a white and a dark casing, and a line of the colour on them: one is seen on any map."""
+    fill = {"color": f"{_rgb(colour)},70", "style": "solid", "outline_style": "no"}
+    layers = _layer("SimpleFill", fill)
+    for line, width in (("255,255,255,220", "1.5"), ("27,31,36,255", "1.1"), (f"{_rgb(colour)},255", "0.7")):
+        layers += _layer("SimpleLine", {"line_color": line, "line_style": "solid", "line_width": width,
+                                        "line_width_unit": "MM", "joinstyle": "miter"})
+    return _symbol(number, layers)
+
+
+def _plain_symbol(number: int, colour: str) -> str:
+    return _symbol(number, _layer("SimpleFill", {"color": f"{_rgb(colour)},210", "style": "solid",
+                                                 "outline_style": "no"}))
+
+
+def _symbol(number: int, layers: str) -> str:
+    return (f'      <symbol type="fill" name="{number}" alpha="1" clip_to_extent="1" force_rhr="0">{layers}'
+            "</symbol>")
+
+
+def _layer(kind: str, values: dict[str, str]) -> str:
+    options = "".join(f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in values.items())
+    return (f'<layer class="{kind}" enabled="1" pass="0" locked="0"><Option type="Map">{options}</Option>'
+            "</layer>")
+
+
+def _short(value: float) -> str:
+    """A number for a class of a legend."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def marker(shape: str, colour: str) -> dict[str, str]:

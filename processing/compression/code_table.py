@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .. import provenance
-from ..embeddings.mapping import NODATA, ValueMapping, chosen, detect, quantise
+from ..embeddings.mapping import ValueMapping, chosen, detect, quantise
 from ..embeddings.source import ALPHAEARTH, Product
 from ..embeddings.vector_column import NAMES, vector_column
+from ..embeddings.vector_rows import vector_rows
 from ..errors import InputError
 from ..outputs import whole_or_nothing
 from ..progress import Progress
@@ -92,6 +92,39 @@ def compress_table(request: CompressRequest, progress: Progress) -> CompressResu
         dimensions=codec.dimensions, vectors=covered, missing=done - covered, mapping=mapping.kind,
         ratio=stored.shape[1] * stored.itemsize / codec.bytes, similarity=fitted.similarity, held_out=fitted.held_out,
         fingerprint=codec.fingerprint)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Vectors (n, d) float32 of a table of ``rows`` rows, as its column and the mapping of its numbers give them."""
+
+    vectors: NDArray[np.float32]
+    rows: int
+    column: str
+    mapping: ValueMapping
+
+
+def read_vectors(path: str, column: str, most: int, seed: int, progress: Progress) -> Read:
+    """At most ``most`` vectors of a table, drawn from all rows that have one, in their order.
+
+    ``column`` "": found. Raises InputError for a table that cannot be read, or in which no row has a vector.
+    """
+    with _open(path) as file:
+        name, rows = vector_column(file.schema_arrow, column, path), file.metadata.num_rows
+        chosen = np.zeros(rows, bool)
+        chosen[np.random.default_rng(seed).permutation(rows)[:most]] = True
+        reader, parts, done = _Vectors(file, path, name), [], 0
+        for batch in _batches(file, path, reader._step(), columns=[name]):
+            values, valid = reader.vectors(batch.column(0), done)
+            parts.append(values[chosen[done : done + batch.num_rows][valid]])
+            done += batch.num_rows
+            progress.report(done / max(rows, 1))
+    found = [part for part in parts if len(part)]
+    if not found:
+        raise InputError(f"None of the {rows:,} rows of {path} has a vector in the column {name}.")
+    stored = np.concatenate(found)
+    mapping = detect(stored, 1.0, 0.0)
+    return Read(mapping.apply(stored), rows, name, mapping)
 
 
 def decompress_table(request: DecompressRequest, progress: Progress) -> DecompressResult:
@@ -175,26 +208,9 @@ class _Vectors:
 
         Raises InputError if they are not all of one length; ``first`` is the number of the first row.
         """
-        valid = np.asarray(column.is_valid())
-        present = column.drop_null()
-        lengths = np.asarray(pc.list_value_length(present))
-        if len(lengths) == 0:
-            return np.empty((0, self.width), np.float32), valid
-        self.width = self.width or int(lengths[0])
-        if (lengths != self.width).any() or self.width == 0:
-            row = first + int(np.flatnonzero(valid)[np.flatnonzero((lengths != self.width) | (lengths == 0))[0]])
-            raise InputError(
-                f"{self.path}: the vector in row {row} has not {self.width} numbers like those before it. "
-                f"Vectors of one length are needed in {self.name}.")
-        flat = present.flatten()
-        holes = np.asarray(flat.is_null()).reshape(-1, self.width).any(axis=1)
-        values = np.asarray(pc.fill_null(flat, 0)).reshape(-1, self.width)
-        missing = (values == NODATA).any(axis=1) if values.dtype == np.int8 else ~np.isfinite(values).all(axis=1)
-        if values.dtype == np.float64:
-            missing |= (np.abs(values) > np.finfo(np.float32).max).any(axis=1)
-        good = ~(missing | holes)
-        valid[valid] = good
-        return values[good], valid
+        values, valid = vector_rows(column, self.width, first, self.name, self.path)
+        self.width = values.shape[1]
+        return values, valid
 
     def _drawn(
         self, group: int, share: float, random: np.random.Generator, progress: Progress

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from ..hamming.batch import between
 from .quantisers.product import Product
 from .recipe import Codec
 
 BLOCK_FLOATS = 1 << 22
 """Numbers decoded at once."""
-WORD = 8
 
 
 def hamming(queries: NDArray[np.uint8], codes: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Bits that differ between codes (q, bytes) and codes (n, bytes): (q, n) int32. For codecs that are binary."""
-    out = np.empty((len(queries), len(codes)), np.int32)
-    _hamming(_words(queries), _words(codes), out)
-    return out
+    return between(queries, codes).astype(np.int32)
 
 
 def asymmetric(queries: ArrayLike, codec: Codec, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -84,41 +80,6 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def _blocks(rows: int, width: int) -> list[slice]:
     step = max(64, BLOCK_FLOATS // width)
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
-
-
-def _words(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Codes as 64-bit words, padded with zeros: (n, words)."""
-    count, size = codes.shape
-    if size % WORD == 0:
-        return np.ascontiguousarray(codes).view(np.uint64)
-    padded = np.zeros((count, -(-size // WORD) * WORD), np.uint8)
-    padded[:, :size] = codes
-    return padded.view(np.uint64)
-
-
-def _typed_count_ones(_context: Any, _word: Any) -> tuple[Any, Callable[..., Any]]:
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-_count_ones: Callable[..., Any] = intrinsic(_typed_count_ones)
-
-
-@njit(nogil=True, cache=True)
-def _hamming(queries: NDArray[np.uint64], codes: NDArray[np.uint64], out: NDArray[np.int32]) -> None:
-    words = queries.shape[1]
-    for start in range(0, len(codes), 1024):  # a block of codes stays in the cache for all queries
-        end = min(start + 1024, len(codes))
-        for query in range(len(queries)):
-            asked = queries[query]
-            for row in range(start, end):
-                code = codes[row]
-                total = np.uint64(0)
-                for word in range(words):
-                    total += _count_ones(asked[word] ^ code[word])
-                out[query, row] = total
 
 
 @njit(nogil=True, cache=True)

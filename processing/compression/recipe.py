@@ -173,25 +173,33 @@ class Codec:
             out[part] = self._reduced(values[part])
         return out
 
-    def save(self, path: str | Path) -> None:
-        """Write the codec's file (see ``codec_file``); in a folder it is ``codec.json``."""
-        CodecRecord(
+    def record(self) -> CodecRecord:
+        """What the codec's file holds (see ``codec_file``), for embedding it elsewhere."""
+        return CodecRecord(
             recipe=str(self.recipe), dimensions=self.dimensions, bytes=self.bytes, binary=self.is_binary,
             seed=self.seed, training_rows=self.training_rows, facts=self.quantiser.facts(),
             arrays={name: ArrayRecord.of(array) for name, array in self._arrays().items()},
             about=self.about, software=f"Bitscape {bitscape_version()}", fingerprint=self.fingerprint,
-        ).save(_file(path))
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the codec's file (see ``codec_file``); in a folder it is ``codec.json``."""
+        self.record().save(_file(path))
 
     @staticmethod
     def load(path: str | Path) -> Codec:
         """Read a codec's file, or that of a folder. Raises InputError that says what is wrong with it."""
-        record = CodecRecord.load(_file(path))
+        return Codec.of(CodecRecord.load(_file(path)), str(path))
+
+    @staticmethod
+    def of(record: CodecRecord, origin: str) -> Codec:
+        """The codec of a record. Raises InputError, naming ``origin``, that says what is wrong with it."""
         try:
             codec = _restored(record)
         except (ValueError, InputError) as error:
-            raise InputError(f"{path} is not a codec file of Bitscape, or it is damaged: {error}.") from error
+            raise InputError(f"{origin} is not a codec file of Bitscape, or it is damaged: {error}.") from error
         if codec.fingerprint != record.fingerprint or codec.bytes != record.bytes:
-            raise InputError(f"{path} was changed after it was written: its fingerprint is another one.")
+            raise InputError(f"{origin} was changed after it was written: its fingerprint is another one.")
         return codec
 
     def _reduced(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:

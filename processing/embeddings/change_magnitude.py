@@ -23,13 +23,10 @@ from ..outputs import require_folder, require_space, whole_or_nothing
 from ..progress import Progress
 from .cosine import BINS, NODATA, TOP, Counts, cosine_magnitude
 from .mapping import Mapping, ValueMapping
+from .sampling import sampled
 from .source import EmbeddingSource, date_names, mapping_of
 from .stack import Planes, Stack, aligned
 
-SAMPLE_SIDE = 256
-SAMPLE_WINDOWS = 6
-ENOUGH = 1000
-"""Pixels from which the value mapping can be told; more windows are read while there are fewer."""
 UNCHANGED = 0.99
 """Share of the reference pair's pixels at or below the threshold."""
 
@@ -173,27 +170,10 @@ def _mappings(asked: Mapping | Literal["auto"], stack: Stack, progress: Progress
 
 
 def _sample(stack: Stack, progress: Progress) -> NDArray[Any]:
-    """Stored numbers (pixels, dates · bands) of pixels with data at both dates: from the middle of some windows spread
-    over the raster, and where these have little data, of further ones. Raises InputError if there are none."""
-    windows = [window for band in stack.windows() for window in band]
-    spread = np.unique(np.linspace(0, len(windows) - 1, min(SAMPLE_WINDOWS, len(windows))).astype(int))
-    parts: list[NDArray[Any]] = []
-    for number, window in enumerate([_middle(windows[index]) for index in spread] + windows):
-        if number >= len(spread) and sum(map(len, parts)) >= ENOUGH:
-            break
-        planes = stack.read(window)
-        parts.append(planes.values[:, ~planes.missing().any(axis=0)].T)
-        progress.check()
-    sample = np.concatenate(parts)
+    sample = sampled(stack, progress)
     if len(sample) == 0:
         raise _nothing(stack)
     return sample
-
-
-def _middle(window: Window) -> Window:
-    width, height = min(window.width, SAMPLE_SIDE), min(window.height, SAMPLE_SIDE)
-    left, top = window.col_off + (window.width - width) // 2, window.row_off + (window.height - height) // 2
-    return Window(left, top, width, height)
 
 
 def _comparable(pair: Pair, reference: Pair) -> None:

@@ -110,7 +110,7 @@ def read_area(path: str | Path, layer: str, crs: CRS | None, area_crs: str = "")
     import shapely
 
     path = Path(path)
-    polygons, stated = _read_polygons(path, layer)
+    polygons, stated = polygons_of(path, layer)
     text = stated or area_crs
     try:
         source = CRS.from_user_input(text) if text else None
@@ -194,8 +194,9 @@ def _extent_window(grid: Grid, name: str, extent: Sequence[float], extent_crs: s
     return window
 
 
-def _read_polygons(path: Path, layer: str) -> tuple[NDArray[Any], str]:
-    """Polygons of one layer and the CRS it states ("": none)."""
+def polygons_of(path: Path, layer: str) -> tuple[NDArray[Any], str]:
+    """Polygons (shapely, flat) of one layer (empty: the first that has any) of a vector file, and the CRS it states
+    ("": none). Raises InputError."""
     import pyogrio
 
     if not path.is_file():

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from ..errors import BitscapeError
+from ..grids.grid import crs_name
 from ..operations import Request, Result
 from ..progress import Progress
 from .card import AccuracyFigure, CardFields, ClassEntry, Source
@@ -78,12 +79,18 @@ class ChannelDescription(Result):
 
 
 class RasterFit(Result):
-    """How a raster fits. ``proposed``: the band for each of the model's ``needed`` names, to be edited and given back
-    as ``bands``; ``problems``: why it does not fit."""
+    """How a raster fits, and where it lies: ``bounds`` (west, south, east, north) and ``pixel`` in the units of ``crs``
+    (an EPSG code or WKT, "": none). ``proposed``: the band for each of the model's ``needed`` names, to be edited and
+    given back as ``bands``; ``problems``: why it does not fit. One that cannot be read has no bands."""
 
     path: str
     name: str
     dtype: str
+    width: int = 0
+    height: int = 0
+    pixel: float = 0.0
+    bounds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    crs: str = ""
     bands: list[BandDescription]
     channels: list[ChannelDescription]
     proposed: list[int]
@@ -195,14 +202,22 @@ def _fit(model: Model, path: str) -> RasterFit:
     except BitscapeError as error:
         return RasterFit(path=path, name=Path(path).name, dtype="", bands=[], channels=[], proposed=[],
                          problems=[error.message], warnings=[])  # fmt: skip
-    found = propose(model.card, raster, model.inputs.channels)
+    found, grid = propose(model.card, raster, model.inputs.channels), raster.grid
     return RasterFit(
-        path=path, name=Path(path).name, dtype=raster.dtype,
+        path=path, name=Path(path).name, dtype=raster.dtype, width=grid.width, height=grid.height,
+        pixel=max(grid.pixel_size), bounds=grid.bounds, crs=_crs(grid.crs),
         bands=[BandDescription(number=one.number, name=one.name, colour=one.colour, wavelength=one.wavelength,
                                range=one.range) for one in raster.bands],
         channels=_channels(found), proposed=list(found.bands), problems=found.problems,
         warnings=found.warnings + _size_warnings(model, raster),
     )  # fmt: skip
+
+
+def _crs(crs: Any) -> str:
+    if crs is None:
+        return ""
+    name = crs_name(crs)
+    return name if name.startswith("EPSG:") else str(crs.to_wkt())
 
 
 def _channels(found: ChannelMap) -> list[ChannelDescription]:

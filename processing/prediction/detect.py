@@ -13,14 +13,14 @@ from rasterio.transform import Affine
 
 from ..errors import InputError, OutputError
 from ..inference.card import DetectorType
-from ..inference.reading import Plan, Seconds
-from ..inference.run import in_words
-from ..inference.setup import ModelRequest, Setup, Task, set_up, tell
-from ..inference.views import View, views
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
 from ..provenance import provenance, tags
+from ..sliding.reading import Plan, Seconds
+from ..sliding.run import in_words
+from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from ..sliding.views import View, views
 from .objects import Outlines, outlined, write_objects
 from .suppression import suppress
 from .yolo import decode

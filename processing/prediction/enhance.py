@@ -19,15 +19,15 @@ from ..errors import InputError, ModelError, OutputError
 from ..grids.grid import Grid
 from ..grids.writer import Layout, RasterWriter
 from ..inference.model import Model
-from ..inference.network import ModelNetwork
-from ..inference.outputs import BlockWriter
-from ..inference.resolution import TOLERANCE, metres
-from ..inference.run import Finished, in_words, run
-from ..inference.setup import ModelRequest, Setup, Task, set_up, tell
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
 from ..provenance import provenance, tags
+from ..sliding.network import ModelNetwork
+from ..sliding.resolution import TOLERANCE, metres
+from ..sliding.run import Finished, in_words, run
+from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from .outputs import BlockWriter
 
 LARGEST = 8
 """A finer model is not one for pixels."""

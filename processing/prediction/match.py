@@ -19,15 +19,15 @@ from ..errors import InputError, OutputError
 from ..grids.features import crs_of, moved, open_layer, read_columns
 from ..grids.writer import Layout, RasterWriter
 from ..inference.model import Model
-from ..inference.network import ModelNetwork
-from ..inference.outputs import BlockWriter
-from ..inference.reading import Plan, lone_window
-from ..inference.run import Finished, in_words, run
-from ..inference.setup import ModelRequest, Setup, Task, set_up, tell
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
 from ..provenance import provenance, tags
+from ..sliding.network import ModelNetwork
+from ..sliding.reading import Plan, lone_window
+from ..sliding.run import Finished, in_words, run
+from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from .outputs import BlockWriter
 
 MATCH = Task("Match an example with a model", ("vector",), "that make a vector of a window (Recognition)",
              overlap=0.5, blended=False)

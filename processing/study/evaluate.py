@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compression.neighbours import by_cosine, by_hamming, recall, vote
 from ..compression.recipe import Codec, Recipe
 from ..progress import Progress
 from .labelled import Labelled
-from .neighbours import by_cosine, by_hamming, recall, vote
 from .probe import linear_probe
 from .ridge import ridge
 from .spaces import Space, Spaces

@@ -9,19 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from ..embeddings.mapping import Mapping
+from ..embeddings.sampling import pixels_at
 from ..embeddings.source import EmbeddingSource, mapping_of
 from ..errors import InputError, LabelError
 from ..grids.features import class_text, crs_of, listed, moved, open_layer, read_columns
-from ..grids.grid import Grid
-from ..grids.reader import RasterReader
 from ..progress import Progress
 from .labelled import Labelled, counted, gathered, number, only, require_memory
 
-SIDE, BLOCK_BYTES = 256, 64 * 2**20
-"""Pixels a side that are read at once, fewer where there are so many bands that they would take more bytes."""
 ROLE, VALIDATE = "role", "validate"
 
 
@@ -139,8 +135,8 @@ def _vectors(
         outside = counted(int((~inside).sum()), "label lies", "labels lie")
         notes.append(f"{outside} outside {Path(source.path).name}")
     inside[np.flatnonzero(inside)] = _once(rows[inside] * grid.width + columns[inside], points.texts[inside], notes)
-    stored = _read(source, grid, rows, columns, inside, progress)
-    codes = stored[inside]
+    require_memory(source.path, len(rows), source.bands)
+    codes = pixels_at(source, rows[inside], columns[inside], progress)
     held = np.isfinite(codes.astype(np.float32)).all(axis=1)
     if source.nodata is not None and source.nodata == source.nodata:
         held &= ~(codes == source.nodata).any(axis=1)
@@ -171,29 +167,3 @@ def _once(position: NDArray[np.int64], texts: NDArray[Any], notes: list[str]) ->
         notes.append(f"{counted(lost, 'label shares its', 'labels share their')} pixel with another: those that agree "
                      "count once, those that do not are left out")
     return kept
-
-
-def _read(
-    source: EmbeddingSource,
-    grid: Grid,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    wanted: NDArray[np.bool_],
-    progress: Progress,
-) -> NDArray[Any]:
-    """Stored numbers (points, bands) of the wanted points; each square of the raster that holds one is read once."""
-    require_memory(source.path, len(rows), source.bands)
-    stored = np.zeros((len(rows), source.bands), source.dtype)
-    index = np.flatnonzero(wanted)
-    side = int(np.clip(np.sqrt(BLOCK_BYTES / (source.bands * source.dtype.itemsize)), 1, SIDE))
-    squares = rows[index] // side * (-(-grid.width // side)) + columns[index] // side
-    order = np.argsort(squares, kind="stable")
-    members = np.split(index[order], np.flatnonzero(np.diff(squares[order])) + 1)
-    with RasterReader(source.path) as reader:
-        for done, which in enumerate(members):
-            progress.report(done / len(members))
-            left, top = int(columns[which].min()), int(rows[which].min())
-            width, height = int(columns[which].max()) - left + 1, int(rows[which].max()) - top + 1
-            block = reader.read(Window(left, top, width, height))
-            stored[which] = block[:, rows[which] - top, columns[which] - left].T
-    return stored

@@ -23,11 +23,11 @@ from bitscape.processing.environment import prepare
 
 prepare()
 from bitscape.processing import operations  # noqa: E402
-from bitscape.processing.inference import reading  # noqa: E402
-from bitscape.processing.inference.run import Finished, run  # noqa: E402
-from bitscape.processing.inference.segment import SegmentRequest  # noqa: E402
-from bitscape.processing.inference.setup import set_up  # noqa: E402
+from bitscape.processing.prediction.segment import SegmentRequest  # noqa: E402
 from bitscape.processing.progress import Progress  # noqa: E402
+from bitscape.processing.sliding import reading  # noqa: E402
+from bitscape.processing.sliding.run import Finished, run  # noqa: E402
+from bitscape.processing.sliding.setup import set_up  # noqa: E402
 from bitscape.tests.benchmarks.segment_scene import (  # noqa: E402
     CLASSES,
     MEAN,

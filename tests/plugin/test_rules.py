@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 NATIVE = {
     "numba", "onnxruntime", "sklearn", "rasterio", "pyarrow", "scipy", "pyogrio", "shapely", "pyproj", "geopandas",
-    "matplotlib", "jinja2",
+    "matplotlib", "jinja2", "obstore",
 }
 QGIS = {"qgis", "PyQt5", "PyQt6", "osgeo", "gdal", "ogr", "osr"}
 SHARED_WITH_PLUGIN = {"bitscape.processing.protocol", "bitscape.processing.errors"}
@@ -79,7 +79,12 @@ def test_folders_of_processing_form_a_tree() -> None:
     assert uses["embeddings"] <= {"grids"}
     assert uses["reports"] == set()
     assert uses["statistics"] <= {"grids", "reports"}
-    assert uses["study"] <= {"grids", "embeddings", "compression", "reports", "statistics"}
+    assert uses["hamming"] == set()
+    assert uses["store"] <= {"grids", "compression", "hamming"}
+    assert "retrieval" not in uses["indexing"] and "indexing" not in uses["retrieval"]
+    assert uses["inference"] <= {"grids"}
+    assert uses["sliding"] <= {"grids", "inference", "polygons"}
+    assert uses["study"] <= {"grids", "embeddings", "compression", "hamming", "reports", "statistics"}
 
 
 def test_folders_of_the_plugin_form_a_tree() -> None:

@@ -15,8 +15,9 @@ from bitscape.tests.system.sample import Sample
 
 ALGORITHMS = ("createsampledata", "buildembeddingtiles", "trainclassifier", "applyclassifier", "suggestpoints",
               "classpolygons", "changemagnitude", "designsample", "assessaccuracy", "compressembeddings",
-              "decompressembeddings", "comparecompression", "segmentraster", "detectobjects", "enhanceresolution",
-              "matchexample", "compareprecision")
+              "decompressembeddings", "comparecompression", "buildretrievalstore", "findsimilar", "similarityraster",
+              "evaluaterecall", "segmentraster", "detectobjects", "enhanceresolution", "matchexample",
+              "compareprecision")
 
 
 def ask(qgis: Qgis, *words: str) -> str:

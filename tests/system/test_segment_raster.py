@@ -63,8 +63,8 @@ def test_all_results_aligned_styled_and_described(qgis: Qgis, model: Path, out: 
         assert (out / f"{name}.qml").is_file() and "CC0-1.0" in (out / f"{name}.qmd").read_text(encoding="utf-8")
     style = (out / "water.qml").read_text(encoding="utf-8")
     assert 'label="water" color="#1f78b4" alpha="255"' in style and 'label="land" color="#c8b090" alpha="0"' in style
-    layer = ogr.Open(str(out / "lakes.gpkg")).GetLayerByName("polygons")
-    assert [one["class"] for one in layer] == ["water"] and (out / "lakes.qml").is_file()
+    data = ogr.Open(str(out / "lakes.gpkg"))
+    assert [one["class"] for one in data.GetLayerByName("polygons")] == ["water"] and (out / "lakes.qml").is_file()
     assert sorted(path.name for path in out.iterdir() if path.suffix not in (".qml", ".qmd")) == [
         "lakes.gpkg", "score.tif", "sure.tif", "water.tif"]
 

@@ -10,10 +10,10 @@ import pyogrio
 import pytest
 import shapely
 from affine import Affine
+from bitscape.processing.embeddings import sampling
 from bitscape.processing.embeddings.mapping import dequantise, quantise
 from bitscape.processing.errors import InputError, LabelError
 from bitscape.processing.progress import Progress
-from bitscape.processing.study import pixels as module
 from bitscape.processing.study.labelled import Labelled
 from bitscape.processing.study.pixels import Points, read_pixels, read_points
 from bitscape.tests.processing.rasters import unit_vectors, write_raster
@@ -48,7 +48,7 @@ def sampled(rasters: list[Path], points: Points, after: list[Path] | None = None
 
 @pytest.mark.parametrize("crs", ["EPSG:32610", "EPSG:4326"])
 def test_each_point_takes_the_pixel_it_lies_in(tmp_path: Path, crs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SIDE", 16)
+    monkeypatch.setattr(sampling, "SIDE", 16)
     path, values = raster(tmp_path / "model.tif")
     rows, columns = np.divmod(np.random.default_rng(1).permutation(SIDE**2)[:80], SIDE)
     found, = sampled([path], read(write_points(tmp_path / "p.gpkg", rows, columns, crs)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bitscape.processing.compression.neighbours import by_cosine, by_hamming, vote
 from bitscape.processing.compression.recipe import Recipe
 from bitscape.processing.embeddings.source import Product
 from bitscape.processing.errors import InputError
 from bitscape.processing.progress import Progress
 from bitscape.processing.study.evaluate import evaluate
 from bitscape.processing.study.labelled import Labelled
-from bitscape.processing.study.neighbours import by_cosine, by_hamming, vote
 from bitscape.processing.study.spaces import Spaces
 from bitscape.processing.study.splits import Split, random_split
 

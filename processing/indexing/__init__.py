@@ -1,0 +1,1 @@
+"""Patch embeddings to retrieval stores: reading, pooling, coding, sorting by place, measured recall."""

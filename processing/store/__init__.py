@@ -1,0 +1,1 @@
+"""Retrieval stores: what one is on disk or over HTTP; writing its shards, choosing among them, reading them."""
