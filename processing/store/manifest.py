@@ -156,7 +156,7 @@ def _checked(table: Any, origin: str) -> Any:
             continue
         column = table.column(field.name)
         try:
-            column = column.cast(field.type)
+            column = column if column.type == field.type else column.cast(field.type)
         except (pa.ArrowException, ValueError) as error:
             if field.name in NEEDED:
                 raise InputError(
