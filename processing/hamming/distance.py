@@ -17,10 +17,18 @@ LEAST_ROWS, MOST_ROWS = 64, 256
 def scratch(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.uint64]]:
     """Memory for blocks of codes of ``size`` bytes: columns (words, rows), padded rows (rows or 0, bytes), totals."""
     words = words_of(size)
+    return aligned((words_of(words) * LANES, block_rows(words)), np.uint64), *row_scratch(size)
+
+
+def row_scratch(size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Memory for blocks of rows as they lie: padded rows (rows or 0, bytes), totals."""
+    words = words_of(size)
     rows = block_rows(words)
-    padded = aligned((rows if size % WORD else 0, words * WORD), np.uint8)
-    padded[:] = 0
-    return aligned((words_of(words) * LANES, rows), np.uint64), padded, aligned((rows,), np.uint64)
+    padded = np.zeros((0, words * WORD), np.uint8)
+    if size % WORD:
+        padded = aligned((rows, words * WORD), np.uint8)
+        padded[:] = 0
+    return padded, aligned((rows,), np.uint64)
 
 
 def block_rows(words: int) -> int:

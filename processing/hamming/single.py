@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..executors import cores, in_order
 from .batch import row_parts
-from .distance import scan_rows, scratch
+from .distance import row_scratch, scan_rows
 from .vectors import WORD
 from .words import as_words, checked, pad_rows
 
@@ -37,7 +37,7 @@ def distances(
 
 def _distances_of(words: NDArray[np.uint64], codes: NDArray[np.uint8]) -> NDArray[np.uint16]:
     out = np.empty(len(codes), np.uint16)
-    _, padded, totals = scratch(codes.shape[1])
+    padded, totals = row_scratch(codes.shape[1])
     _distances(words, codes, padded, totals, out)
     return out
 

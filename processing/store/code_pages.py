@@ -8,6 +8,7 @@ from that is left to pyarrow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .location import StoredFile
@@ -39,6 +40,9 @@ def bare_pages(file: StoredFile, column: Any, width: int, rows: int) -> list[Pag
     offset, end = column.data_page_offset, column.data_page_offset + column.total_compressed_size
     if offset < 4 or end > file.size:
         return None
+    header = end - offset - rows * width
+    if 0 < header <= LONGEST_HEADER and page_header(file.read(offset, header)) == (header, rows, rows * width):
+        return [Page(offset + header, rows)]
     pages: list[Page] = []
     left = rows
     while left > 0 and len(pages) < MOST_PAGES:
@@ -53,8 +57,12 @@ def bare_pages(file: StoredFile, column: Any, width: int, rows: int) -> list[Pag
     return pages if left == 0 and offset == end else None
 
 
+@lru_cache(maxsize=256)
 def page_header(content: bytes) -> tuple[int, int, int] | None:
-    """Length of the header, number of values and bytes of a PLAIN data page that is not compressed; None if another."""
+    """Length of the header, number of values and bytes of a PLAIN data page that is not compressed; None if another.
+
+    Kept, because the headers of a column without statistics are alike in all row groups.
+    """
     try:
         reader = _Compact(content)
         fields = reader.struct()
@@ -82,40 +90,34 @@ class _Compact:
             raise ValueError("nested too deep")
         fields: dict[int, Any] = {}
         last = 0
-        while True:
-            head = self._byte()
-            if head == 0:
-                return fields
+        content = self._content
+        while head := content[self.place]:
+            self.place += 1
             kind, step = head & 15, head >> 4
             last = last + step if step else self._number()
-            fields[last] = self._value(kind, depth)
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind == _BYTE:
-            return self._byte()
-        if kind in (_I16, _I32, _I64):
-            return self._number()
-        if kind == _DOUBLE:
-            return self._skip(8)
-        if kind == _BINARY:
-            return self._skip(self._varint())
-        if kind == _STRUCT:
-            return self.struct(depth + 1)
-        raise ValueError(f"a field of kind {kind}")
-
-    def _byte(self) -> int:
+            if _I16 <= kind <= _I64:
+                fields[last] = self._number()
+            elif kind in (_TRUE, _FALSE):
+                fields[last] = kind == _TRUE
+            elif kind == _STRUCT:
+                fields[last] = self.struct(depth + 1)
+            elif kind in (_BYTE, _DOUBLE, _BINARY):
+                self._skip(self._varint() if kind == _BINARY else 8 if kind == _DOUBLE else 1)
+                fields[last] = None
+            else:
+                raise ValueError(f"a field of kind {kind}")
         self.place += 1
-        return self._content[self.place - 1]
+        return fields
 
     def _varint(self) -> int:
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self._byte()
+        value = shift = 0
+        while shift < 70:
+            byte = self._content[self.place]
+            self.place += 1
             value |= (byte & 127) << shift
             if byte < 128:
                 return value
+            shift += 7
         raise ValueError("a number without an end")
 
     def _number(self) -> int:

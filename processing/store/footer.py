@@ -114,9 +114,9 @@ def read_footer(file: StoredFile) -> Footer:
         file.want([(max(file.size - metadata.serialized_size - 8, 0), metadata.serialized_size + 8)])
         groups = metadata.num_row_groups
         counts = [metadata.row_group(group).num_rows for group in range(min(groups, MOST_GROUPS))]
-        leaves = {parquet.schema.column(place).path: place for place in range(metadata.num_columns)}
-        required = frozenset(
-            leaf for leaf, place in leaves.items() if parquet.schema.column(place).max_definition_level == 0)
+        described = [parquet.schema.column(place) for place in range(metadata.num_columns)]
+        leaves = {column.path: place for place, column in enumerate(described)}
+        required = frozenset(column.path for column in described if column.max_definition_level == 0)
     if groups > MOST_GROUPS or any(count < 0 for count in counts) or not 0 <= metadata.num_rows <= MOST_ROWS:
         raise ShardError(file.name, "its footer holds numbers that cannot be: it is damaged.")
     if sum(counts) != metadata.num_rows:

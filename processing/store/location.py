@@ -182,7 +182,7 @@ class LocalFile:
         """Fill ``target``. Raises ShardError if the file ends before."""
         try:
             self._stream.seek(offset)
-            done = 0
+            done = self._stream.readinto(target)
             while done < len(target):
                 count = self._stream.readinto(target[done:])
                 if not count:

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ..hamming.words import aligned
 from .areas import AreaFilter, Bounds, footprint_bounds, in_degrees, placed, polygons_of
 from .code_pages import bare_pages
 from .columns import bounds_of, codes_of, footprints_of, years_of
@@ -77,9 +78,12 @@ def read_patches(
     return Patches(entry.shard, rows, codes, bbox, when)
 
 
-def scan_codes(file: StoredFile, footer: Footer, width: int, check: Check) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The codes of a whole shard, some row groups at a time: the first row and the codes (n, width), in a buffer that
-    the next ones take over. Raises ShardError if a row has no code: use ``read_patches`` then."""
+def scan_codes(
+    file: StoredFile, footer: Footer, width: int, free: list[NDArray[np.uint8]], check: Check
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The codes of a whole shard, some row groups at a time: the first row and the codes (n, width), in memory that
+    the next ones take over, and then the next shard: it is taken from ``free`` and given back, because memory that was
+    never written to is slow to fill. Raises ShardError if a row has no code: use ``read_patches`` then."""
     if footer.rows == 0:
         return
     reader = _Reader(file, footer)
@@ -87,19 +91,31 @@ def scan_codes(file: StoredFile, footer: Footer, width: int, check: Check) -> It
     file.want(footer.ranges([footer.columns.code], groups))
     counts = footer.counts[groups]
     together = max(1, SCANNED // (int(counts.max()) * width))
-    buffer = np.empty((int(counts.max()) * min(together, len(groups)), width), np.uint8)
-    for start in range(0, len(groups), together):
-        check()
-        some = groups[start : start + together].tolist()
-        done = 0
-        for group, count in zip(some, counts[start : start + together].tolist(), strict=True):
-            target = buffer[done : done + count]
-            if not reader.bare(footer.columns.code, group, width, target.reshape(-1)):
-                target[:], valid = reader.decoded_codes(np.array([group]), width)
-                if not valid.all():
-                    raise ShardError(file.name, "some of its rows have no code, so it cannot be scanned as a whole.")
-            done += count
-        yield int(footer.starts[some[0]]), buffer[:done]
+    most = int(counts.max()) * min(together, len(groups))
+    try:
+        memory = free.pop()
+    except IndexError:
+        memory = aligned((SCANNED,), np.uint8)
+    if len(memory) < most * width:
+        memory = aligned((most * width,), np.uint8)
+    try:
+        for start in range(0, len(groups), together):
+            check()
+            some = groups[start : start + together].tolist()
+            done = 0
+            for group, count in zip(some, counts[start : start + together].tolist(), strict=True):
+                target = memory[done : done + count * width]
+                if not reader.bare(footer.columns.code, group, width, target):
+                    codes, valid = reader.decoded_codes(np.array([group]), width)
+                    if not valid.all():
+                        raise ShardError(
+                            file.name, "some of its rows have no code, so it cannot be scanned as a whole.")
+                    target[:] = codes.reshape(-1)
+                done += count * width
+            yield int(footer.starts[some[0]]), memory[:done].reshape(-1, width)
+    finally:
+        if len(memory) <= 2 * SCANNED:
+            free.append(memory)
 
 
 def read_codes(

@@ -61,6 +61,7 @@ class Store:
         self._location = location
         self._footers: OrderedDict[str, Footer] = OrderedDict()
         self._kept = 0
+        self._free: list[NDArray[np.uint8]] = []
         self._lock = Lock()
         self.shards = manifest
         self.about = about or self._described()
@@ -124,7 +125,7 @@ class Store:
         are overwritten when the next block is asked for. Raises ShardError, also where a row has no code."""
         check = (progress or Progress()).check
         with self._open(entry, check) as (file, footer):
-            yield from scan_codes(file, footer, self.about.bytes, check)
+            yield from scan_codes(file, footer, self.about.bytes, self._free, check)
 
     def codes(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The codes (n, bytes) of some rows of a shard, in their order. Raises ShardError if one has none."""

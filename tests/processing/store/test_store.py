@@ -247,3 +247,15 @@ def test_scanning_stops_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     progress.cancel()
     with pytest.raises(Exception, match="Cancelled"):
         next(blocks)
+
+
+def test_scans_share_memory_one_after_the_other_and_never_at_once(tmp_path: Path) -> None:
+    store = four(tmp_path)
+    first, second = store.scan(store.shards[0]), store.scan(store.shards[1])
+    (_, codes), (_, others) = next(first), next(second)
+    assert not np.shares_memory(codes, others)
+    assert np.array_equal(codes, store.patches(store.shards[0]).codes[: len(codes)])
+    first.close()
+    _, later = next(store.scan(store.shards[2]))
+    assert np.shares_memory(codes, later) and not np.shares_memory(others, later)
+    assert np.array_equal(others, store.patches(store.shards[1]).codes[: len(others)])
