@@ -39,9 +39,8 @@ class SegmentRequest(ModelRequest):
     """What ``ModelRequest`` says, and where the results go: at least one of them.
 
     ``classes`` (class numbers of the card, 255: none), ``scores`` (a band a class, 0 … 254 for 0 … 1), ``confidence``
-    (the
-    margin between the best class and the next, 0 … 254) and ``polygons`` (a GeoPackage). A regressor's numbers go to
-    ``classes``, or to ``scores`` where that alone is given. Of a model with several heads each has its own files:
+    (the margin between the best class and the next, 0 … 254) and ``polygons`` (a GeoPackage). A regressor's numbers go
+    to ``classes``, or to ``scores`` where that alone is given. Of a model with several heads each has its own files:
     ``map_<head>.tif``. ``small_segment``: side in pixels of the filter that takes away small segments (0: none, −1: the
     card's). ``min_area``: of polygons, m².
     """
@@ -103,9 +102,8 @@ class HeadResult(Result):
 
 class SegmentResult(Result):
     """``pixels`` were asked for, of which ``covered_pixels`` have data. ``seconds`` by stage (read, model, blend,
-    write: in
-    threads side by side; smooth, overviews, polygons: after them) and in total. ``resampled``: to the model's pixels
-    and back."""
+    write: in threads side by side; smooth, overviews, polygons: after them) and in total. ``resampled``: to the model's
+    pixels and back."""
 
     model_name: str
     model_type: str
@@ -171,9 +169,8 @@ def segment_raster(request: SegmentRequest, progress: Progress) -> SegmentResult
                 with progress.stage(0, share, "Reading"):
                     found = run(setup.plan, setup.network, finish, progress, setup.model.provider_used)
                 if not count.asked:
-                    raise InputError(f"The area of interest holds the centre of no pixel of "
-                                     f"{Path(request.input).name}. "
-                                     "Draw it larger.")
+                    raise InputError("The area of interest holds the centre of no pixel of "
+                                     f"{Path(request.input).name}. Draw it larger.")
                 setup.model.close()
                 seconds.update(read=found.read, model=found.model, blend=found.blend, write=found.write)
             with timed(seconds, "polygons"), progress.stage(0.95, 1, "Drawing polygons"):
@@ -215,9 +212,7 @@ def _check(request: SegmentRequest) -> list[Path]:
 
 def _record(request: SegmentRequest, setup: Setup) -> dict[str, Any]:
     inputs: list[str | Path] = [
-        request.model,
-        request.input,
-        *(path for path in (request.card, request.aoi) if path is not None),
+        request.model, request.input, *(path for path in (request.card, request.aoi) if path is not None),
     ]
     parameters = request.model_dump(mode="json")
     parameters["bands_used"] = list(setup.channels.bands)
@@ -225,9 +220,7 @@ def _record(request: SegmentRequest, setup: Setup) -> dict[str, Any]:
     return provenance("segmentraster", parameters, inputs, setup.licences, setup.attributions)
 
 
-def _planned(
-    request: SegmentRequest, maps: Sequence[HeadMaps], progress: Progress
-) -> list[tuple[HeadMaps, str, Path]]:
+def _planned(request: SegmentRequest, maps: Sequence[HeadMaps], progress: Progress) -> list[tuple[HeadMaps, str, Path]]:
     """The files of the run: head, output and path."""
     planned = []
     for number, one in enumerate(maps):
@@ -241,8 +234,7 @@ def _planned(
             ]
             if path is None:
                 raise InputError("A regressor gives numbers: choose where they go as the classes or the scores. It "
-                                 "has no "
-                                 "confidence and no polygons.")
+                                 "has no confidence and no polygons.")
             if others:
                 progress.warn(f"A regressor gives numbers, which go to {path.name}; no {' and no '.join(others)} are "
                               "written.")
@@ -344,9 +336,7 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = time.perf_counter() - began
 
 
-def _smooth(
-    maps: HeadMaps, scratch: Scratch, writer: BlockWriter, side: int, grid: Grid, progress: Progress
-) -> None:
+def _smooth(maps: HeadMaps, scratch: Scratch, writer: BlockWriter, side: int, grid: Grid, progress: Progress) -> None:
     """Write classes without small segments, and count them anew."""
     maps.tally.clear()
     for top, classes in smoothed(scratch.array, side):
@@ -366,14 +356,8 @@ def _polygons(
     scores = head["scores"].partial if "scores" in head else None
     return class_polygons(
         PolygonRequest(
-            inputs=[beside.classes(head)],
-            classes=shown,
-            threshold=0.5,
-            min_area=request.min_area,
-            max_hole=0,
-            tolerance=0,
-            score=scores,
-            output=head["polygons"].partial,
+            inputs=[beside.classes(head)], classes=shown, threshold=0.5, min_area=request.min_area, max_hole=0,
+            tolerance=0, score=scores, output=head["polygons"].partial,
         ),
         progress,
         record,
@@ -394,10 +378,7 @@ def _head(maps: HeadMaps, files: Sequence[File], made: PolygonResult | None) -> 
         background=maps.background if maps.decision else None,
         shares=[
             ClassShare(
-                value=one.value,
-                name=one.name,
-                colour=one.colour,
-                pixels=int(tally.pixels[one.value]),
+                value=one.value, name=one.name, colour=one.colour, pixels=int(tally.pixels[one.value]),
                 area=float(tally.areas[one.value]) / HECTARE if tally.on_earth else None,
             )
             for one in maps.classes
@@ -405,10 +386,8 @@ def _head(maps: HeadMaps, files: Sequence[File], made: PolygonResult | None) -> 
         score_names=[one.name for one in maps.scored] if maps.decision else [],
         bands=[
             NumberBand(
-                name=name,
-                minimum=seen.low if seen.count else None,
-                mean=seen.total / seen.count if seen.count else None,
-                maximum=seen.high if seen.count else None,
+                name=name, minimum=seen.low if seen.count else None,
+                mean=seen.total / seen.count if seen.count else None, maximum=seen.high if seen.count else None,
             )
             for name, seen in zip(maps.number_names, maps.numbers, strict=True)
         ],
