@@ -24,7 +24,7 @@ from ..sliding.setup import ModelRequest, Setup, set_up
 from ..sliding.windows import Axis
 from .drawing import HeadMaps, head_maps
 from .outputs import BlockWriter
-from .segment import OUTPUTS
+from .segment_files import OUTPUTS
 
 SAMPLE = 3
 """Windows that are run, if the raster has as many."""
