@@ -109,7 +109,7 @@ def say(result: SegmentResult, limited: bool, progress: Progress) -> None:
     share = result.covered_pixels / max(result.pixels, 1)
     progress.info(f"{share:.1%} of the pixels{where} have data.")
     for head in result.heads:
-        name = f"{head.name}: " if head.name else ""
+        name = f"{head.name}: " if head.name and len(result.heads) > 1 else ""
         total = max(sum(one.pixels for one in head.shares), 1)
         if head.shares:
             progress.info(name + ", ".join(
@@ -119,7 +119,7 @@ def say(result: SegmentResult, limited: bool, progress: Progress) -> None:
             if band.minimum is not None:
                 progress.info(f"{name}{band.name} from {band.minimum:.4g} to {band.maximum:.4g}, mean {band.mean:.4g}.")
     spent = result.seconds
-    progress.info(f"{result.windows:,} windows on {result.provider_used} in {in_words(spent['total'])}"
+    progress.info(f"{result.windows:,} window{'s' * (result.windows != 1)} on {result.provider_used} in {in_words(spent['total'])}"
                   + (f"; {result.skipped:,} held nothing that was asked for" if result.skipped else "")
                   + f". Reading {spent['read']:.1f} s, model {spent['model']:.1f} s, blending {spent['blend']:.1f} s, "
                   f"writing {spent['write'] + spent['overviews']:.1f} s, side by side.")

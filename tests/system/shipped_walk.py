@@ -33,6 +33,8 @@ def add(key: str) -> Any:
         node.setItemVisibilityChecked(False)
     layer = QgsRasterLayer(PLAN[key], Path(PLAN[key]).stem)
     assert layer.isValid(), PLAN[key]
+    if layer.renderer() is not None and layer.renderer().type() == "multibandcolor":
+        layer.renderer().setAlphaBand(-1)  # NAIP's near infrared is marked as transparency
     project.addMapLayer(layer)
     iface.mapCanvas().setDestinationCrs(layer.crs())
     iface.mapCanvas().setExtent(layer.extent())
@@ -56,7 +58,7 @@ def run(board: Any, tab: Any, *outputs: str) -> str:
         box.setChecked(name in outputs)
     until(lambda: panel.go.isEnabled(), 30)
     panel.go.click()
-    until(lambda: panel.run is None, 150)
+    until(lambda: panel.run is None, 240)
     board._models.ensureWidgetVisible(panel.status)
     wait(300)
     return str(panel.status.words.text())
@@ -72,10 +74,10 @@ def use(board: Any, tab: Any, name: str) -> tuple[str, str]:
     panel.classes.setCurrentIndex(panel.classes.findText(name))
     panel.smallest.setValue(200)
     panel.to_areas.click()
-    until(lambda: panel.run is None, 60)
+    until(lambda: panel.run is None, 120)
     areas = panel.status.words.text()
     panel.to_labels.click()
-    until(lambda: panel.run is None, 60)
+    until(lambda: panel.run is None, 120)
     board._models.verticalScrollBar().setValue(board._models.verticalScrollBar().maximum())
     wait(200)
     return areas, panel.status.words.text()
@@ -94,7 +96,7 @@ def walk() -> None:
     wait(300)
     with WATCH:
         roads(board, tab)
-    REPORT["blocked"] = [WATCH.long, WATCH.where]
+    REPORT["blocked"] = [(round(worked), where) for (_, worked), where in zip(WATCH.long, WATCH.stacks)]
     water(board, tab)
     others(board, tab)
     batch(board, tab)
@@ -116,11 +118,11 @@ def roads(board: Any, tab: Any) -> None:
     picture("roads_whole")
     tab.model.more.click()
     tab.previews.start.click()
-    until(lambda: tab.preview.layer.layer is not None, 60)
+    until(lambda: tab.preview.layer.layer is not None, 200)
     until(lambda: tab.previews.status.run is None)
     picture("roads_preview")
     tab.previews.clear.click()
-    REPORT["roads"] = run(board, tab, "CONFIDENCE", "POLYGONS")
+    REPORT["roads"] = run(board, tab, "OUTPUT", "CONFIDENCE", "POLYGONS")
     picture("roads_done")
     REPORT["roads_use"] = use(board, tab, "road")
     picture("roads_used")
@@ -139,7 +141,7 @@ def water(board: Any, tab: Any) -> None:
         picture(f"{key}_card")
         REPORT[f"{key}_can"] = tab.run.go.isEnabled() or tab.run.names.text()
         if tab.run.go.isEnabled():
-            REPORT[key] = run(board, tab, "CONFIDENCE")
+            REPORT[key] = run(board, tab, "OUTPUT", "CONFIDENCE")
             picture(f"{key}_done")
 
 
@@ -151,7 +153,7 @@ def others(board: Any, tab: Any) -> None:
         tab.model.form.leave.click()
         wait(200)
         picture(f"{model}_card")
-        REPORT[model] = run(board, tab)
+        REPORT[model] = run(board, tab, "OUTPUT")
         picture(f"{model}_done")
 
 
@@ -175,6 +177,7 @@ def batch(board: Any, tab: Any) -> None:
         for name, ending in (("OUTPUT", "tif"), ("POLYGONS", "gpkg")):
             cell = panel.tblParameters.cellWidget(row + 1, panel.parameter_to_column[name])
             cell.setValue(str(out / f"batch_{row}_{name.lower()}.{ending}"))
+    panel.checkLoadLayersOnCompletion.setChecked(True)
     dialog.resize(1100, 500)
     wait(300)
     dialog.grab().save(str(Path(PLAN["screenshots"]) / f"{PLAN['prefix']}_batch.png"))
