@@ -33,7 +33,8 @@ def finish(
     """Style and describe the files of all heads and have them loaded; returns the outputs by their names."""
     made: dict[str, list[Made]] = {name: [] for name in OUTPUTS}
     for head in result["heads"]:
-        title = " · ".join(part for part in (result["model_name"], head["name"]) if part)
+        several = len(result["heads"]) > 1
+        title = " · ".join(part for part in (result["model_name"], head["name"] if several else "") if part)
         if head["kind"] == "numbers":
             path = head["numbers"]
             output = "classes" if planned["classes"] else "scores"

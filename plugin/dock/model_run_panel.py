@@ -379,7 +379,6 @@ class ModelRunPanel(QWidget):
         group.setExpanded(False)  # the view folded it while it was empty, and only hears of changes
         group.setExpanded(True)
         for node in group.findLayers():
-            node.setExpanded(False)
             if node.layer() is not None and node.layer().source().split("|")[0] in paths:
                 node.setItemVisibilityChecked(False)
 

@@ -69,6 +69,7 @@ class ModelsTab(QWidget):
         """The project is another one."""
         self.leave()
         self.preview.forget()
+        self.use.forget()
         self.choice.forget()
         self._set_raster("")
         self.model.refresh()

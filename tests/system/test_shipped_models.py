@@ -75,19 +75,19 @@ def test_processing_loads_the_results_as_they_are_meant_to_be_seen(
              for name, ending in (("OUTPUT", "tif"), ("CONFIDENCE", "tif"), ("SCORES", "tif"), ("POLYGONS", "gpkg"))}
     parameters = {"INPUT": str(shared_data / "chesapeake_rsc" / "2762_image.tif"),
                   "MODEL": str(MODELS / "roads.onnx"), **place}
+    environment = {**qgis.environment, "QT_QPA_PLATFORM": "offscreen",
+                   "PYTHONPATH": str(headless_qgis.ROOT / "build" / "plugins")}
     done = subprocess.run(
-        [sys.executable, "-P", str(TOOLBOX), "bitscape:segmentraster", json.dumps(parameters)], timeout=300,
-        env={**qgis.environment, "QT_QPA_PLATFORM": "offscreen",
-             "PYTHONPATH": str(headless_qgis.ROOT / "build" / "plugins")}, stdin=subprocess.DEVNULL, capture_output=True,
-        encoding="utf-8", check=False)
+        [sys.executable, "-P", str(TOOLBOX), "bitscape:segmentraster", json.dumps(parameters)], env=environment,
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     layers = json.loads(done.stdout.splitlines()[-1])
     title = "Roads from NAIP"
     assert [one["name"] for one in layers] == [f"{what}: {title}" for what in (
         "Polygons", "Confidence", "Classes", "Scores")]
     polygons, confidence, classes, scores = layers
-    assert polygons["legend"] == [["road", "#d95f02"]]
-    assert ["road", "#d95f02"] in classes["legend"] and classes["renderer"] == "paletted"
+    assert polygons["legend"] == [["road", "#d55e00"]]
+    assert ["road", "#d55e00"] in classes["legend"] and classes["renderer"] == "paletted"
     assert classes["transparent"] == ["other"], "the background lets the picture through"
     assert "singleband" in confidence["renderer"] and "singleband" in scores["renderer"]
     assert "CC0" in " ".join(classes["licences"])

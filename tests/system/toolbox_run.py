@@ -10,9 +10,13 @@ import os
 import sys
 from typing import Any
 
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
-
-sys.path.insert(0, os.path.join(QgsApplication.pkgDataPath() or "/usr/share/qgis", "python", "plugins"))
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
+    QgsProject,
+)
 
 
 def legend(layer: Any) -> tuple[list[tuple[str, str]], list[str]]:
@@ -30,6 +34,7 @@ def main() -> None:
     """Run, load, tell."""
     application = QgsApplication([], True)
     application.initQgis()
+    sys.path.append(os.path.join(QgsApplication.pkgDataPath(), "python", "plugins"))
     from bitscape.plugin.algorithms.provider import BitscapeProvider
     from processing.core.Processing import Processing
     from processing.gui.Postprocessing import handleAlgorithmResults
@@ -43,8 +48,6 @@ def main() -> None:
     name, text = sys.argv[1:]
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(name)
     given = json.loads(text)
-    from qgis.core import QgsProcessingOutputLayerDefinition
-
     for one in algorithm.destinationParameterDefinitions():
         if one.name() in given:
             given[one.name()] = QgsProcessingOutputLayerDefinition(given[one.name()], project)
