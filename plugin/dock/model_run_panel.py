@@ -381,6 +381,7 @@ class ModelRunPanel(QWidget):
         for node in group.findLayers():
             if node.layer() is not None and node.layer().source().split("|")[0] in paths:
                 node.setItemVisibilityChecked(False)
+                node.setExpanded(False)
 
     def _open(self, batch: bool) -> None:
         """The Toolbox's forms, beside the window one works in."""

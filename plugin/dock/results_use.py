@@ -273,9 +273,12 @@ class ResultsUse(QWidget):
         before = _areas_in(session)
         self._areas.import_from(regions)
         added = _areas_in(session) - before
-        self.status.end(
-            tr("{0} areas of {1} are areas of interest now. Undo is in the tab Label, under Areas of interest.").format(
-                added, entry.name) if added else failed(tr("Nothing was added; see the message bar.")))
+        if not added:
+            self.status.end(failed(tr("Nothing was added; see the message bar.")))
+            return
+        said = tr("1 area of {1} is an area of interest now.") if added == 1 else tr(
+            "{0} areas of {1} are areas of interest now.")
+        self.status.end(said.format(added, entry.name) + " " + tr("Undo is in the tab Label, under Areas of interest."))
 
     # Labels
 

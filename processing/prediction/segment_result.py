@@ -119,7 +119,8 @@ def say(result: SegmentResult, limited: bool, progress: Progress) -> None:
             if band.minimum is not None:
                 progress.info(f"{name}{band.name} from {band.minimum:.4g} to {band.maximum:.4g}, mean {band.mean:.4g}.")
     spent = result.seconds
-    progress.info(f"{result.windows:,} window{'s' * (result.windows != 1)} on {result.provider_used} in {in_words(spent['total'])}"
+    windows = "1 window" if result.windows == 1 else f"{result.windows:,} windows"
+    progress.info(f"{windows} on {result.provider_used} in {in_words(spent['total'])}"
                   + (f"; {result.skipped:,} held nothing that was asked for" if result.skipped else "")
                   + f". Reading {spent['read']:.1f} s, model {spent['model']:.1f} s, blending {spent['blend']:.1f} s, "
                   f"writing {spent['write'] + spent['overviews']:.1f} s, side by side.")

@@ -129,6 +129,8 @@ def roads(board: Any, tab: Any) -> None:
     near.scale(0.6)
     iface.mapCanvas().setExtent(near)
     board._models.verticalScrollBar().setValue(0)
+    until(lambda: "window" in tab.run.cost.text(), 60)
+    iface.messageBar().clearWidgets()
     drawn()
     picture("roads_map")
     iface.mapCanvas().setExtent(whole)
