@@ -27,15 +27,14 @@ class Made(NamedTuple):
 
 
 def finish(
-    result: dict[str, Any],
-    planned: dict[str, str | None],
-    context: QgsProcessingContext,
+    result: dict[str, Any], planned: dict[str, str | None], context: QgsProcessingContext,
     feedback: QgsProcessingFeedback,
 ) -> dict[str, Any]:
     """Style and describe the files of all heads and have them loaded; returns the outputs by their names."""
     made: dict[str, list[Made]] = {name: [] for name in OUTPUTS}
     for head in result["heads"]:
-        title = " · ".join(part for part in (result["model_name"], head["name"]) if part)
+        several = len(result["heads"]) > 1
+        title = " · ".join(part for part in (result["model_name"], head["name"] if several else "") if part)
         if head["kind"] == "numbers":
             path = head["numbers"]
             output = "classes" if planned["classes"] else "scores"
@@ -76,8 +75,7 @@ def _scores(path: str, head: dict[str, Any], title: str, feedback: QgsProcessing
     beside(feedback, style_score, path, tr("0 · not {0}").format(shown), tr("1 · {0}").format(shown), band)
     beside(feedback, write_metadata, path, name, tr(
         "What the model {0} gives each class, a band each: {1}. 0 to 254 for 0 to 1; 255: no data. Scores of a "
-        "network are no "
-        "calibrated probabilities.").format(title, ", ".join(names)))
+        "network are no calibrated probabilities.").format(title, ", ".join(names)))
     return name
 
 
@@ -86,8 +84,7 @@ def _confidence(path: str, _head: dict[str, Any], title: str, feedback: QgsProce
     beside(feedback, style_confidence, path, tr("0 · undecided"), tr("1 · sure"))
     beside(feedback, write_metadata, path, name, tr(
         "Margin between the best class of the model {0} and the next one: 0 undecided, 254 sure; 255: no data. A "
-        "network can "
-        "be sure and wrong.").format(title))
+        "network can be sure and wrong.").format(title))
     return name
 
 

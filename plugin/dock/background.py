@@ -303,7 +303,7 @@ def load_layers(context: QgsProcessingContext, project: QgsProject, group: QgsLa
     """
     missing = []
     for path, details in context.layersToLoadOnCompletion().items():
-        layer = QgsProcessingUtils.mapLayerFromString(path, context)
+        layer = QgsProcessingUtils.mapLayerFromString(path, context, True, details.layerTypeHint)
         if layer is None:
             missing.append(path)
             continue

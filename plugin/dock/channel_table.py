@@ -78,7 +78,7 @@ class ChannelTable(QWidget):
             self._shown = wanted
             self._fill(slots, bands)
             if slots and info is not None and info.raster is not None:
-                self.summary.setChecked(not info.raster.certain or not all(self._choice.mapping))
+                self.summary.setChecked(not all(self._choice.mapping))
         self.summary.setText(self._summary(slots))
         self.summary.setVisible(bool(slots))
         for place, (slot, (_, box, why)) in enumerate(zip(slots, self._rows)):

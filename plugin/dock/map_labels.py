@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsPointXY, QgsProject
+from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsPointXY, QgsProject, QgsVectorLayer
 
 from ...processing.errors import InputError
 from ..layers.free_name import free_name
@@ -22,8 +22,7 @@ def write_places(
 ) -> tuple[int, str]:
     """Label ``points`` (x, y, confidence) of the map at ``path`` as one step that can be undone; their number and the
     name of their class. ``code`` "": a class named like the map's, new where there is none. They say which model they
-    come from, and train. Raises InputError or OutputError in words."""
-    _require_labels(session, path)
+    come from, and train. There is a label file (``steps_to_labels``). Raises InputError or OutputError in words."""
     labels, history = session.labels, session.history
     if labels is None or history is None:
         raise InputError(tr("Labels cannot be written; see the message bar."))
@@ -55,17 +54,22 @@ def crs_of(path: Path) -> QgsCoordinateReferenceSystem:
     return QgsCoordinateReferenceSystem.fromWkt((dataset.GetProjection() or "") if dataset is not None else "")
 
 
-def _require_labels(session: Session, path: Path) -> None:
-    """A label file, if there is none yet: beside the tiles, else beside the map."""
+def steps_to_labels(session: Session, path: Path) -> list[Callable[[], None]]:
+    """What makes a label file, if there is none yet: beside the tiles, else beside the map. Each step raises InputError
+    or OutputError in words."""
     if session.labels is not None:
-        return
+        return []
     if session.tiles is not None:
-        session.create_labels(session.free_labels_path())
-    else:
-        place = free_name(path.with_name(f"{path.stem}_labels.gpkg"))
-        layer = LabelLayer.create(place, crs_of(path), session.table).layer
-        layer.setName(tr("Labels"))
-        session.adopt_labels(layer)
+        return [lambda: session.create_labels(session.free_labels_path())]
+    place = free_name(path.with_name(f"{path.stem}_labels.gpkg"))
+    opened: list[QgsVectorLayer] = []
+
+    def open_layer() -> None:
+        opened.append(LabelLayer.layer_of(place))
+        opened[0].setName(tr("Labels"))
+
+    return [lambda: LabelLayer.write(place, crs_of(path), session.table), open_layer,
+            lambda: session.adopt_labels(opened[0])]
 
 
 def _moved(

@@ -14,6 +14,9 @@ DEFAULT = "default"
 MANY = 24
 """Classes beyond these are counted, not listed."""
 
+FEW = 3
+"""Figures of accuracy in the short card."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -36,10 +39,8 @@ def facts(
     found = [fact(tr("Finds"), "heads", _finds(card))]
     if channels:
         found.append(fact(tr("From"), "bands", escape(", ".join(channels))))
-    found += [
-        fact(tr("Resolution"), "resolution", _resolution(card)),
-        fact(tr("Measured"), "accuracy", _accuracy(card)),
-    ]
+    found.append(fact(tr("Resolution"), "resolution", _resolution(card, whole)))
+    found.append(fact(tr("Measured"), "accuracy", _accuracy(card) if whole else _accuracy_in_short(card)))
     if card.get("limits"):
         found.append(fact(tr("Limits"), "limits", f"<small>{_lines(card['limits'])}</small>"))
     if not whole:
@@ -112,9 +113,9 @@ def _scaling(card: Mapping[str, Any]) -> str:
     return escape(", ".join(parts))
 
 
-def _resolution(card: Mapping[str, Any]) -> str:
+def _resolution(card: Mapping[str, Any], whole: bool) -> str:
     metres = card.get("resolution")
-    size = card.get("tile_size")
+    size = card.get("tile_size") if whole else None
     text = tr("{0:g} m a pixel").format(metres) if metres else tr("that of the raster: the model names none")
     if size:
         text = tr("{0}; windows of {1} pixels").format(text, size)
@@ -134,6 +135,19 @@ def _accuracy(card: Mapping[str, Any]) -> str:
         small = ". ".join(part.rstrip(".") for part in (tr("On {0}").format(place) if place else "", note) if part)
         lines.append(escape(", ".join(measured)) + (f"<br><small>{escape(small)}.</small>" if small else ""))
     return "<br>".join(lines)
+
+
+def _accuracy_in_short(card: Mapping[str, Any]) -> str:
+    """A few figures of the first test, and what is to be known of them. Overall accuracy comes last: it flatters maps
+    of rare classes."""
+    figures = card.get("accuracy") or []
+    if not figures:
+        return _accuracy(card)
+    first = figures[0]
+    same = [one for one in figures if (one.get("on"), one.get("note")) == (first.get("on"), first.get("note"))]
+    same.sort(key=lambda one: str(one["measure"]).lower().startswith("overall"))
+    short = [{**one, "on": "" if one.get("note") else one.get("on")} for one in same[:FEW]]
+    return _accuracy({"accuracy": short})
 
 
 def _lines(text: str) -> str:

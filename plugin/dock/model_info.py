@@ -136,8 +136,11 @@ def _raster(fit: Mapping[str, Any]) -> Optional[RasterInfo]:
     elif fit["crs"]:
         crs = QgsCoordinateReferenceSystem.fromWkt(fit["crs"])
     unit = QgsUnitTypes.toAbbreviatedString(crs.mapUnits()) if crs.isValid() else tr("units, without a CRS")
-    words = tr("{0:,} × {1:,} pixels of {2:.4g} {3}, {4} bands of {5}").format(
-        fit["width"], fit["height"], fit["pixel"], unit, len(fit["bands"]), fit["dtype"])
+    count = len(fit["bands"])
+    held = tr("1 band of {0}").format(fit["dtype"]) if count == 1 else tr("{0} bands of {1}").format(
+        count, fit["dtype"])
+    words = tr("{0:,} × {1:,} pixels of {2:.4g} {3}, {4}").format(
+        fit["width"], fit["height"], fit["pixel"], unit, held)
     bands = tuple((one["number"], one["name"]) for one in fit["bands"])
     certain = all(one["certain"] for one in fit["channels"])
     return RasterInfo(bands, QgsRectangle(*fit["bounds"]), crs, words, certain)

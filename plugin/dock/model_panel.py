@@ -100,7 +100,7 @@ class ModelPanel(QWidget):
         self.more.setArrowType(Qt.ArrowType.RightArrow)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)
-        self.more.setToolTip(tr("Training data, scaling, licence, attribution"))
+        self.more.setToolTip(tr("All figures, scaling, training data, licence, attribution"))
         self.more.toggled.connect(self._on_more)
         row, under = QHBoxLayout(), QHBoxLayout()
         row.addWidget(self.models, 1)
@@ -172,7 +172,7 @@ class ModelPanel(QWidget):
         assert info is not None and self._choice.model is not None
         name = info.card.get("name") or self._choice.model.stem
         parts = [type_words(info.model_type), size(info.bytes)]
-        if info.parameters:
+        if info.parameters and self.more.isChecked():
             parts.append(tr("{0} parameters ({1})").format(_count(info.parameters), info.precision))
         lines = [f"<b>{escape(name)}</b><br>{escape(' · '.join(parts))}"]
         if info.card.get("description"):

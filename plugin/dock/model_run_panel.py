@@ -366,17 +366,22 @@ class ModelRunPanel(QWidget):
         else:
             lines.append(tr("The layers are in the group {0}.").format(
                 escape(results_group(self._session.project).name())))
-            lines.append(tr("Next: make areas or labels of it below, or draw a sample in the tab Validate."))
+            if self._kind == "Segmentor" and results.get("OUTPUT"):
+                lines.append(tr("Next: make areas or labels of it below, or draw a sample in the tab Validate."))
         self.status.end(" ".join(line for line in lines if line))
         if not closed:
             self._fold_away([str(results[name]) for name in HIDDEN if results.get(name)])
             self.made.emit({name: str(value) for name, value in results.items()})
 
     def _fold_away(self, paths: list[str]) -> None:
-        """Switch off what would lie over the main result."""
-        for node in results_group(self._session.project).findLayers():
+        """Show what was made in the layer tree, and switch off what would lie over the main result."""
+        group = results_group(self._session.project)
+        group.setExpanded(False)  # the view folded it while it was empty, and only hears of changes
+        group.setExpanded(True)
+        for node in group.findLayers():
             if node.layer() is not None and node.layer().source().split("|")[0] in paths:
                 node.setItemVisibilityChecked(False)
+                node.setExpanded(False)
 
     def _open(self, batch: bool) -> None:
         """The Toolbox's forms, beside the window one works in."""

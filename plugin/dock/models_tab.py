@@ -69,6 +69,7 @@ class ModelsTab(QWidget):
         """The project is another one."""
         self.leave()
         self.preview.forget()
+        self.use.forget()
         self.choice.forget()
         self._set_raster("")
         self.model.refresh()
@@ -142,8 +143,8 @@ class ModelsTab(QWidget):
         grid.setColumnStretch(1, 1)
         column.addLayout(grid)
         column.addWidget(self.channels)
-        column.addWidget(self.providers)
         column.addWidget(self.previews)
+        column.addWidget(self.providers)
         column.addWidget(folding(tr("Run it"), self.run, False))
         column.addWidget(folding(tr("Use the result"), self.use, True))
         column.addStretch(1)

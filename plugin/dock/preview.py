@@ -62,6 +62,12 @@ class Preview(QObject):
         """Whether a preview is on its way."""
         return self._run is not None and self._run.is_running
 
+    @property
+    def is_able(self) -> bool:
+        """Whether models of the chosen one's type can be previewed; of none yet that is hoped."""
+        info = self._choice.info
+        return info is None or info.model_type in TYPES
+
     def hindrance(self) -> str:
         """Why there can be no preview, "" if there can."""
         hindrance = self._choice.hindrance()

@@ -12,6 +12,7 @@ from ..translation import tr
 from .model_choice import WARNING, ModelChoice
 from .preview import Preview, too_long_words
 from .run_status import RunStatus, duration, failed
+from .text import wrapped
 
 
 class PreviewPanel(QWidget):
@@ -31,12 +32,15 @@ class PreviewPanel(QWidget):
         self.anyway = QPushButton(tr("Preview all the same"))
         self.anyway.clicked.connect(lambda: preview.start(anyway=True))
         self.anyway.hide()
+        self.none = wrapped()
+        self.none.setText(tr("Models of this type have no preview; run it on what the map shows, below."))
         self.status = RunStatus()
         row = QHBoxLayout()
         row.addWidget(self.start, 1)
         row.addWidget(self.clear)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.none)
         layout.addLayout(row)
         layout.addWidget(self.follow)
         layout.addWidget(self.status)
@@ -57,6 +61,10 @@ class PreviewPanel(QWidget):
         self.start.setToolTip(hindrance or tr(
             "Runs the model on the part of the raster that the map shows, into a temporary layer"))
         self.clear.setVisible(self._preview.layer.layer is not None)
+        able = self._preview.is_able
+        self.none.setVisible(not able)
+        for part in (self.start, self.follow):
+            part.setVisible(able)
 
     def _on_started(self, run: Any) -> None:
         self.anyway.hide()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -32,11 +32,12 @@ from ..translation import tr
 from .aoi_panel import AoiPanel
 from .background import BackgroundRun, Step
 from .map_chooser import MapChooser
-from .map_labels import crs_of, write_places
+from .map_labels import crs_of, steps_to_labels, write_places
 from .resident_run import ResidentRun
 from .run_status import RunStatus, failed
 from .session import Session
 from .text import wrapped
+from .turns import Turns
 
 POLYGONS = "bitscape:classpolygons"
 CHANNEL, URGENCY = "mappoints", 2
@@ -68,7 +69,7 @@ class ResultsUse(QWidget):
     @property
     def run(self) -> Any:
         """What goes on, None if nothing does."""
-        return self.status.run
+        return self.status.run or self.turns or None
 
     def show_map(self, path: Path, confidence: Optional[Path]) -> None:
         """A map was made: it is the one that is used next."""
@@ -78,8 +79,13 @@ class ResultsUse(QWidget):
 
     def stop(self) -> None:
         """Before the dock goes."""
-        self._read.stop()
+        self.forget()
         self.status.close_run()
+
+    def forget(self) -> None:
+        """The project is another one: what was begun in the one before is left."""
+        self._read.stop()
+        self.turns.stop()
 
     def make_areas(self) -> None:
         """Regions of the chosen class become areas of interest, which can be undone in the tab Label."""
@@ -151,7 +157,10 @@ class ResultsUse(QWidget):
         self.classes.currentIndexChanged.connect(self._refresh)
         self.note = wrapped()
         self.status = RunStatus()
-        self.status.changed.connect(self._refresh)
+        self.turns = Turns(self)
+        self.turns.failed.connect(lambda text: self.status.end(failed(text)))
+        for part in (self.status, self.turns):
+            part.changed.connect(self._refresh)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -252,19 +261,24 @@ class ResultsUse(QWidget):
 
     def _add_areas(self, path: Path, entry: Entry, regions: Path) -> None:
         session = self._session
-        try:
-            if session.aoi is None and session.tiles is None and session.labels is None:
-                place = free_name(path.with_name(f"{path.stem}_aoi.gpkg"))
-                session.set_aoi(AoiLayer.create(place, crs_of(path)))
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
+        steps: list[Callable[[], None]] = []
+        if session.aoi is None and session.tiles is None and session.labels is None:
+            place = free_name(path.with_name(f"{path.stem}_aoi.gpkg"))
+            steps = [lambda: AoiLayer.write(place, crs_of(path)),
+                     lambda: session.set_aoi(AoiLayer.create(place, crs_of(path)))]
+        self.turns.start(*steps, lambda: self._import_areas(entry, regions))
+
+    def _import_areas(self, entry: Entry, regions: Path) -> None:
+        session = self._session
         before = _areas_in(session)
         self._areas.import_from(regions)
         added = _areas_in(session) - before
-        self.status.end(
-            tr("{0} areas of {1} are areas of interest now. Undo is in the tab Label, under Areas of interest.").format(
-                added, entry.name) if added else failed(tr("Nothing was added; see the message bar.")))
+        if not added:
+            self.status.end(failed(tr("Nothing was added; see the message bar.")))
+            return
+        said = tr("1 area of {1} is an area of interest now.") if added == 1 else tr(
+            "{0} areas of {1} are areas of interest now.")
+        self.status.end(said.format(added, entry.name) + " " + tr("Undo is in the tab Label, under Areas of interest."))
 
     # Labels
 
@@ -293,12 +307,12 @@ class ResultsUse(QWidget):
         return str(union.asWkt(6)) if union is not None else ""
 
     def _place(self, path: Path, entry: Entry, found: Mapping[str, Any]) -> None:
-        try:
-            count, name = write_places(
-                self._session, path, entry, str(self.labels.currentData() or ""), found["points"])
-        except BitscapeError as error:
-            self.status.end(failed(error.message))
-            return
+        code = str(self.labels.currentData() or "")
+        self.turns.start(*steps_to_labels(self._session, path),
+                         lambda: self._write(path, entry, code, found["points"]))
+
+    def _write(self, path: Path, entry: Entry, code: str, points: Sequence[Mapping[str, Any]]) -> None:
+        count, name = write_places(self._session, path, entry, code, points)
         text = tr("{0} labels of {1} placed. Undo is in the tab Label.").format(count, name)
         if count < self.count.value():
             text = f"{text} " + tr("There was room for no more.")

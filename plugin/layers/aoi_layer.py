@@ -88,19 +88,24 @@ class AoiLayer(QObject):
         source = f"{path}|layername={AOI}"
         layer = QgsVectorLayer(source, tr("Areas of interest"), "ogr") if path.exists() else None
         if layer is None or not layer.isValid():
-            if not crs.isValid():
-                raise InputError(tr("Areas need a CRS. Choose the one of the data."))
-            if path.exists():
-                _add_table(path, crs)
-            else:
-                with whole_file(path, replace=False) as partial:
-                    _add_table(partial, crs)
+            cls.write(path, crs)
             layer = QgsVectorLayer(source, tr("Areas of interest"), "ogr")
         areas = cls(layer)
         symbol = QgsFillSymbol.createSimple(HALO)
         symbol.appendSymbolLayer(QgsSimpleFillSymbolLayer.create(DASHES))
         layer.setRenderer(QgsSingleSymbolRenderer(symbol))
         return areas
+
+    @staticmethod
+    def write(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
+        """An empty layer ``aoi`` in a GeoPackage that has none, or in a new one. Raises as ``create`` does."""
+        if not crs.isValid():
+            raise InputError(tr("Areas need a CRS. Choose the one of the data."))
+        if path.exists():
+            _add_table(path, crs)
+        else:
+            with whole_file(path, replace=False) as partial:
+                _add_table(partial, crs)
 
     @property
     def source(self) -> str:

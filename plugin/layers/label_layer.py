@@ -81,15 +81,24 @@ class LabelLayer(QObject):
     def create(cls, path: str | Path, crs: QgsCoordinateReferenceSystem, table: ClassTable) -> LabelLayer:
         """A new GeoPackage with an empty layer ``labels`` and the class table. Raises InputError without a CRS,
         OutputError if the file exists already or cannot be written."""
+        cls.write(Path(path), crs, table)
+        labels = cls(cls.layer_of(Path(path)))
+        labels.draw_by_class()
+        return labels
+
+    @staticmethod
+    def write(path: Path, crs: QgsCoordinateReferenceSystem, table: ClassTable) -> None:
+        """The file of ``create`` alone."""
         if not crs.isValid():
             raise InputError(tr("Labels need a CRS. Choose the one of the data."))
-        path = Path(path)
         with whole_file(path, replace=False) as partial:
             label_file.write_features(partial, label_file.LABELS, label_file.label_fields(), crs, ())
             label_file.write_classes(partial, table)
-        labels = cls(QgsVectorLayer(f"{path.absolute()}|layername={label_file.LABELS}", path.stem, "ogr"))
-        labels.draw_by_class()
-        return labels
+
+    @staticmethod
+    def layer_of(path: Path) -> QgsVectorLayer:
+        """The layer of labels in a GeoPackage of ours, not valid where there is none."""
+        return QgsVectorLayer(f"{path.absolute()}|layername={label_file.LABELS}", path.stem, "ogr")
 
     @staticmethod
     def candidate_field(layer: QgsVectorLayer) -> Optional[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Optional
 
 from qgis.core import (
@@ -9,9 +10,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingUtils,
     QgsProject,
 )
 from qgis.PyQt import sip
+
+HINTS = {".tif": QgsProcessingUtils.LayerHint.Raster, ".gpkg": QgsProcessingUtils.LayerHint.Vector}
+"""What a file holds: without it QGIS tries a raster as a vector first, and complains in its log."""
 
 
 class Results:
@@ -50,6 +55,7 @@ class Results:
         if project is None:
             return
         details = QgsProcessingContext.LayerDetails(name, project, output)
+        details.layerTypeHint = HINTS.get(Path(path).suffix.lower(), QgsProcessingUtils.LayerHint.UnknownType)
         details.setPostProcessor(FromSidecars.new(self._ranks, rank))
         self._context.addLayerToLoadOnCompletion(path, details)
 

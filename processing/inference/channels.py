@@ -89,9 +89,8 @@ class ChannelMap:
 
     def valid(self, pixels: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """Which of the pixels (raster_bands, h, w) mean something, (h, w): inside ``mask``, no band NaN or infinite,
-        and no
-        nodata. A nodata value at the end of an unsigned type's range, such as 0, occurs in valid pixels too: it counts
-        where all bands have it; any other where one band does."""
+        and no nodata. A nodata value at the end of an unsigned type's range, such as 0, occurs in valid pixels too: it
+        counts where all bands have it; any other where one band does."""
         good = np.ones(pixels.shape[1:], np.bool_) if mask is None else mask.astype(np.bool_, copy=True)
         if pixels.dtype.kind == "f":
             for band in pixels:
@@ -165,9 +164,8 @@ def _lacking(missing: list[str], needed: list[str], raster: RasterDescription) -
     there = ", ".join(band.name or f"band {band.number}" for band in raster.bands[:15])
     more = " …" if raster.count > 15 else ""
     return (
-        f"The raster lacks {', '.join(missing)}: the model needs {len(needed)} bands ({', '.join(needed)}); the "
-        "raster has "
-        f"{raster.count} ({there}{more}). Choose a raster with these bands, or say which band is which."
+        f"The raster lacks {', '.join(missing)}: the model needs {len(needed)} bands ({', '.join(needed)}); the raster "
+        f"has {raster.count} ({there}{more}). Choose a raster with these bands, or say which band is which."
     )
 
 
@@ -214,8 +212,8 @@ def _scale_warnings(card: Card, raster: RasterDescription, reading: tuple[int, .
         return [f"Divided by {card.scale:g}, the raster's values reach {scaled:.3g}; the model expects 0 to 1.{hint}"]
     if 0 < highest <= REFLECTANCE_LIMIT and card.scale >= 100 and raster.dtype.startswith("float"):
         return [
-            f"The raster's values reach only {highest:.3g} and {divided}: they may be scaled already. "
-            "A scale of 1 would fit."
+            f"The raster's values reach only {highest:.3g} and {divided}: they may be scaled already. A scale of 1 "
+            "would fit."
         ]
     return []
 

@@ -131,8 +131,7 @@ class _Context:
     def refuse(self, kind: str, expected: str) -> ModelError:
         return ModelError(
             f"{self.model} does not fit as a {kind}: expected {expected}; for a tile of {self.trials[0].size} pixels "
-            "it "
-            f"gives {self.found}. Correct its card if it is of another type."
+            f"it gives {self.found}. Correct its card if it is of another type."
         )
 
     def pairs(self) -> list[tuple[int, HeadCard]]:
@@ -205,8 +204,8 @@ def _segmentation_head(context: _Context, index: int, head: HeadCard) -> Head:
     if len(given) != channels + several:
         raise ModelError(
             f"The card of {context.model} names {len(head.classes)} classes "
-            f"({', '.join(c.name for c in head.classes[:8])}); "
-            f"the output {context.outputs[index].name!r} has {channels} channels."
+            f"({', '.join(c.name for c in head.classes[:8])}); the output {context.outputs[index].name!r} has "
+            f"{channels} channels."
         )
     classes = _coloured(given)
     ids = tuple(entry.id for entry in classes)[several:]
@@ -223,9 +222,8 @@ def _binary_classes(context: _Context, head: HeadCard) -> list[ClassEntry]:
     if len(head.classes) == 2:
         return head.classes
     raise ModelError(
-        f"The card of {context.model} names {len(head.classes)} classes for an output of one channel; expected one, "
-        "or the "
-        "background and one."
+        f"The card of {context.model} names {len(head.classes)} classes for an output of one channel; expected one, or "
+        "the background and one."
     )
 
 
@@ -318,8 +316,7 @@ def _detector(context: _Context) -> list[Head]:
         classes = f"{len(given)} classes" if given else "at least one class"
         raise ModelError(
             f"{context.model} does not fit as a Detector of the type {kind}: expected {others} numbers a box and "
-            f"{classes}; "
-            f"found {numbers} ({context.found}). Correct det_type or the classes in its card."
+            f"{classes}; found {numbers} ({context.found}). Correct det_type or the classes in its card."
         )
     classes_of = _coloured(given or [ClassEntry(id=number, name=f"class {number}") for number in range(count)])
     ids = tuple(entry.id for entry in classes_of)

@@ -35,8 +35,7 @@ class Decision:
         for 0 … 1, and 255 where nothing is wanted.
 
         Confidence is the margin between the most likely class and the next one: 0 undecided, 1 sure, whatever the
-        number
-        of classes. Where classes do not exclude each other, "none of them" takes part, as 1 − the largest score.
+        number of classes. Where classes do not exclude each other, "none of them" takes part, as 1 − the largest score.
         """
         shape = scores.shape[1:]
         classes, confidence = np.empty(shape, np.uint8), np.empty(shape, np.uint8)

@@ -126,8 +126,7 @@ def head_maps(heads: tuple[Head, ...], card: Card, threshold: float | None, grid
             continue
         if max(entry.id for entry in head.classes) >= NO_CLASS:
             raise InputError(f"The card of {model} has the class number {max(entry.id for entry in head.classes)}; "
-                             f"class "
-                             f"maps hold 0 to {NO_CLASS - 1}. Number its classes anew.")
+                             f"class maps hold 0 to {NO_CLASS - 1}. Number its classes anew.")
         classes = [ClassName(entry.id, entry.name, entry.colour) for entry in head.classes]
         exclusive = head.kind == "classes"
         least = card.threshold if threshold is None else threshold

@@ -24,7 +24,7 @@ from ..sliding.setup import ModelRequest, Setup, set_up
 from ..sliding.windows import Axis
 from .drawing import HeadMaps, head_maps
 from .outputs import BlockWriter
-from .segment import OUTPUTS
+from .segment_files import OUTPUTS
 
 SAMPLE = 3
 """Windows that are run, if the raster has as many."""
@@ -32,8 +32,7 @@ SAMPLE = 3
 
 class EstimateRequest(ModelRequest):
     """What ``ModelRequest`` says; ``outputs``: which of classes, scores, confidence and polygons are wanted;
-    ``output``:
-    where one of them would go."""
+    ``output``: where one of them would go."""
 
     outputs: list[str] = Field(default_factory=lambda: ["classes"], max_length=len(OUTPUTS))
     output: Path | None = None
@@ -82,22 +81,12 @@ def estimate_segment(request: EstimateRequest, progress: Progress) -> SegmentEst
     inside = pixels if plan.area is None else plan.area.pixels(plan.source.grid, plan.part)
     sampled = int(sample.part.width * sample.part.height)
     return SegmentEstimate(
-        width=int(plan.part.width),
-        height=int(plan.part.height),
-        pixels=inside,
-        windows=count,
-        tile=plan.rows.tile + 2 * plan.margin,
-        overlap=plan.rows.overlap,
-        seconds=seconds * count,
-        window_seconds=seconds,
-        model_share=min(1.0, model / (seconds * windows)) if windows else 0.0,
-        bytes=round(size / sampled * inside),
-        memory=_memory(plan),
-        free_bytes=None if request.output is None else _free(request.output),
-        provider_used=setup.model.provider_used,
-        fallback=setup.model.fallback,
-        threads=setup.model.threads,
-        resampled=not plan.grid.same,
+        width=int(plan.part.width), height=int(plan.part.height), pixels=inside, windows=count,
+        tile=plan.rows.tile + 2 * plan.margin, overlap=plan.rows.overlap, seconds=seconds * count,
+        window_seconds=seconds, model_share=min(1.0, model / (seconds * windows)) if windows else 0.0,
+        bytes=round(size / sampled * inside), memory=_memory(plan),
+        free_bytes=None if request.output is None else _free(request.output), provider_used=setup.model.provider_used,
+        fallback=setup.model.fallback, threads=setup.model.threads, resampled=not plan.grid.same,
     )
 
 

@@ -20,8 +20,7 @@ def smoothed(classes: NDArray[np.uint8], side: int) -> Iterator[tuple[int, NDArr
 
     Of two classes this is the median filter. Of more it is what a median is meant to do: the middle of class numbers
     means nothing. Pixels without a class stay so and do not count; of equally frequent classes the pixel's own wins,
-    else
-    the smaller number. The map's edge cuts the square.
+    else the smaller number. The map's edge cuts the square.
     """
     height, width = classes.shape
     rows = max(1, min(512, WORK // (width * (2 * (side | 1) + 16))))

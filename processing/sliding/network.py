@@ -60,10 +60,9 @@ class ModelNetwork:
         """How many pixels the edge of a window of that side reaches into the result; None if too far to tell.
 
         Two windows of noise, one moved against the other, have different edges and the same pixels: where they
-        disagree,
-        an edge has a say. What is below 1e-5 of the largest score is none. For a fully convolutional network this is
-        half
-        of its receptive field, or less where its rim hardly counts. The noise is always the same, and so is the answer.
+        disagree, an edge has a say. What is below 1e-5 of the largest score is none. For a fully convolutional network
+        this is half of its receptive field, or less where its rim hardly counts. The noise is always the same, and so
+        is the answer.
         """
         shift = side // 4 // 32 * 32
         if shift == 0:

@@ -111,8 +111,7 @@ def spread(grid: Grid) -> float:
 
 def model_grid(grid: Grid, resolution: float | None) -> ModelGrid:
     """The grid for a model of ``resolution`` m per pixel (None: any). It is the raster's own where its pixels are of
-    that
-    size, within a tenth, and where nothing says how large they are."""
+    that size, within a tenth, and where nothing says how large they are."""
     size = metres(grid)
     plain = ModelGrid(grid.height, grid.width, Scale(1.0), Scale(1.0))
     if resolution is None or size is None:
@@ -124,8 +123,8 @@ def model_grid(grid: Grid, resolution: float | None) -> ModelGrid:
 
 
 def resample(
-    pixels: NDArray[Any], valid: NDArray[np.bool_] | None,
-    rows: tuple[NDArray[np.int64], NDArray[np.float32]], columns: tuple[NDArray[np.int64], NDArray[np.float32]],
+    pixels: NDArray[Any], valid: NDArray[np.bool_] | None, rows: tuple[NDArray[np.int64], NDArray[np.float32]],
+    columns: tuple[NDArray[np.int64], NDArray[np.float32]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Resample (bands, height, width) by the taps of rows and columns, whose places are within that array.
 

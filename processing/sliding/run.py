@@ -149,9 +149,7 @@ class _Flow:
         self.seconds.model += reading.clock() - began
         return scores
 
-    def _settle(
-        self, waiting: tuple[Prepared, Future[NDArray[np.float32]]] | None, blend: Blend
-    ) -> None:
+    def _settle(self, waiting: tuple[Prepared, Future[NDArray[np.float32]]] | None, blend: Blend) -> None:
         """Wait for the model's answer to a window and add it."""
         if waiting is None:
             return

@@ -34,9 +34,8 @@ class ModelRequest(Request):
     ``card``: a sidecar that is not beside the model. ``bands``: the raster's bands (from 1) for what the card needs, in
     its order; None: as proposed from their names. ``provider``: "automatic" or one that describemodel lists.
     ``overlap`` and ``tile`` in the model's pixels; −1 and 0: the card's. ``overlap_percent`` of a window, instead.
-    ``flips``: the mean of four mirrored windows.
-    ``aoi``: a file of polygons (``aoi_crs``: for one that names no CRS); ``extent``: west, south, east, north in
-    ``extent_crs`` ("": the raster's own). ``threshold``: None: the card's.
+    ``flips``: the mean of four mirrored windows. ``aoi``: a file of polygons (``aoi_crs``: for one that names no CRS);
+    ``extent``: west, south, east, north in ``extent_crs`` ("": the raster's own). ``threshold``: None: the card's.
     """
 
     model: Path
@@ -132,17 +131,8 @@ def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task =
         reach = network.reach(tile) if task.blended and request.blend == "hann" and overlap else None
     ignored = left_out(overlap, reach)
     plan = Plan(
-        source,
-        grid,
-        Axis(grid.height, core, overlap, ignored),
-        Axis(grid.width, core, overlap, ignored),
-        request.blend,
-        part,
-        area,
-        channels.apply,
-        network.scores,
-        network.margin,
-        beside,
+        source, grid, Axis(grid.height, core, overlap, ignored), Axis(grid.width, core, overlap, ignored),
+        request.blend, part, area, channels.apply, network.scores, network.margin, beside,
     )
     return Setup(
         model, network, channels, plan, reach, task, [model.card.licence, tags.get("LICENSE", "")],
@@ -171,20 +161,17 @@ def tell(setup: Setup, progress: Progress) -> None:
     size = metres(plan.source.grid)
     if card.resolution is not None and size is None:
         progress.warn(f"The model was made for {card.resolution:g} m a pixel, but the raster does not say where on "
-                      f"Earth it "
-                      "is: the model is run on its pixels as they are.")
+                      "Earth it is: the model is run on its pixels as they are.")
     elif card.resolution is not None and size is not None and not plan.grid.same:
         progress.info(f"The raster's pixels of {size[1]:.3g} × {size[0]:.3g} m are resampled to the model's "
                       f"{card.resolution:g} m, and its scores back.")
         if (uneven := spread(plan.source.grid)) > UNEVEN:
             progress.warn(f"Pixels of this raster differ in size by a factor of {uneven:.2g} from place to place; the "
-                          f"size in "
-                          "its middle is used. Warp it to a CRS that suits the place for better results.")
+                          "size in its middle is used. Warp it to a CRS that suits the place for better results.")
     if setup.task.blended:
         _tell_of_seams(setup, progress)
     progress.info(f"{setup.windows:,} windows of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in "
-                  f"common "
-                  f"({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
+                  f"common ({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
 
 
 def _tell_of_seams(setup: Setup, progress: Progress) -> None:
@@ -193,13 +180,11 @@ def _tell_of_seams(setup: Setup, progress: Progress) -> None:
         return
     if reach is not None and reach <= axis.overlap // 2:
         progress.info(f"The edge of a window reaches {reach} pixels into what the model says: these are left out, and "
-                      f"there "
-                      "are no seams.")
+                      "there are no seams.")
         return
     far = "too far to be told" if reach is None else f"{reach} pixels"
     progress.info(f"The edge of a window reaches {far} into what the model says, and windows have {axis.overlap} "
-                  f"pixels in "
-                  "common: they are blended, and may still differ a little"
+                  "pixels in common: they are blended, and may still differ a little"
                   + (f". With {2 * reach} in common there would be no trace of them." if reach is not None else "."))
 
 
@@ -208,14 +193,12 @@ def _tile(request: ModelRequest, model: Model, margin: int, share: float | None)
     tile = request.tile or model.tile_size
     fixed = model.inputs.size
     if fixed is not None and tile != fixed:
-        raise ModelError(f"{model.path.name} takes tiles of {fixed} pixels only; {tile} were asked for. Leave the "
-                         f"size of "
-                         "windows at 0.")
+        raise ModelError(f"{model.path.name} takes tiles of {fixed} pixels only; {tile} were asked for. Leave the size "
+                         "of windows at 0.")
     core = tile - 2 * margin
     if core < 16:
         raise InputError(f"Windows of {tile} pixels are too small for {model.path.name}, which says nothing of the "
-                         f"outer "
-                         f"{margin} on each side. Make them larger.")
+                         f"outer {margin} on each side. Make them larger.")
     if request.overlap >= 0 or request.overlap_percent is not None:
         wanted = request.overlap if request.overlap_percent is None else round(core * request.overlap_percent / 100)
     else:

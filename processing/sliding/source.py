@@ -86,13 +86,10 @@ class Stripe:
     """Rows of a panel of a raster that move down with the windows: no block is decoded twice. For one thread.
 
     ``columns`` are those of the panel. ``wanted`` are the known pixels within the part that is asked for (``part``)
-    and,
-    where there is one, the area of interest.
+    and, where there is one, the area of interest.
     """
 
-    def __init__(
-        self, source: Source, columns: tuple[int, int], part: Window, area: AreaOfInterest | None
-    ) -> None:
+    def __init__(self, source: Source, columns: tuple[int, int], part: Window, area: AreaOfInterest | None) -> None:
         self._source, self._left, self._right = source, *columns
         self._part, self._area = part, area
         self._top = self._bottom = 0

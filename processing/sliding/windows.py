@@ -104,7 +104,6 @@ def placed_overlap(tile: int, overlap: int) -> int:
     """
     if overlap < 0 or 2 * overlap > 1.5 * tile:
         raise InputError(f"An overlap of {overlap} pixels does not fit windows of {tile} pixels: it may be three "
-                         f"quarters "
-                         "of a window at most.")
+                         "quarters of a window at most.")
     step = tile - overlap
     return tile - (step // STRIDE * STRIDE if step >= STRIDE and tile % STRIDE == 0 else step)

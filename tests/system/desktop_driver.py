@@ -121,6 +121,7 @@ class Watchdog:
     def __init__(self) -> None:
         self.longest, self.where = 0.0, ""
         self.long: list[tuple[float, float]] = []
+        self.stacks: list[str] = []
         self._worked = 0.0
         self._last = time.perf_counter()
         self._main = threading.get_ident()
@@ -148,6 +149,7 @@ class Watchdog:
         worked, self._worked = self._worked, time.thread_time()
         if gap > self.FROM:
             self.long.append((gap, (self._worked - worked) * 1000))
+            self.stacks.append(self._stuck)
         if gap > self.longest:
             self.longest, self.where = gap, self._stuck
         self._last, self._stuck = now, ""
@@ -157,7 +159,7 @@ class Watchdog:
             time.sleep(0.01)
             if time.perf_counter() - self._last > 0.035 and not self._stuck:
                 frame = sys._current_frames().get(self._main)
-                self._stuck = "".join(traceback.format_stack(frame)[-6:]) if frame else ""
+                self._stuck = "".join(traceback.format_stack(frame)[-8:]) if frame else ""
 
 
 def play(session: Callable[[], None]) -> None:

@@ -105,10 +105,11 @@ class Window:
         """Wait for the description that is on its way."""
         assert eventually(lambda: not self.choice.is_reading, 60), self.choice.failure
 
-    def finish(self, status: Any, seconds: float = 90) -> str:
-        """Wait for the end of what a status shows; its words."""
-        assert eventually(lambda: status.run is None, seconds), status.words.text()
-        return str(status.words.text())
+    def finish(self, panel: Any, seconds: float = 90) -> str:
+        """Wait for the end of what a panel, or a status alone, does; its words."""
+        words = getattr(panel, "status", panel).words
+        assert eventually(lambda: panel.run is None, seconds), words.text()
+        return str(words.text())
 
     def close_tab(self) -> None:
         if not self._closed:

@@ -33,6 +33,8 @@ def test_the_card_says_what_it_finds_and_where_each_value_comes_from(window: Win
         assert name in finds and colour in finds
     assert card.text_of("From") == "B02, B03, B04, B08"
     assert card.text_of("Scaling") == "" == card.text_of("Licence"), "what few look for is folded away"
+    assert card.text_of("Resolution") == "10 m a pixel" and "12 parameters" not in window.tab.model.state.text()
+    assert "0.873" in card.text_of("Measured")
     window.tab.model.more.setChecked(True)
     assert card.text_of("Scaling") == "values divided by 10,000"
     assert card.text_of("Resolution") == "10 m a pixel; windows of 128 pixels"

@@ -47,8 +47,8 @@ def test_without_a_map_it_says_what_to_do(window: Window) -> None:
 
 def test_regions_become_areas_of_interest_and_can_be_undone(window: Window, use: ResultsUse) -> None:
     use.to_areas.click()
-    text = window.finish(use.status)
-    assert "1 areas of water are areas of interest now" in text
+    text = window.finish(use)
+    assert "1 area of water is an area of interest now" in text
     assert window.session.aoi is not None
     union = window.session.aoi.union(QgsCoordinateReferenceSystem("EPSG:32633"))
     assert union is not None
@@ -62,7 +62,7 @@ def test_regions_become_areas_of_interest_and_can_be_undone(window: Window, use:
 def test_places_become_labels_of_a_new_class_that_say_where_they_come_from(window: Window, use: ResultsUse) -> None:
     use.count.setValue(30)
     use.to_labels.click()
-    text = window.finish(use.status)
+    text = window.finish(use)
     assert "30 labels of water placed" in text, text
     session = window.session
     assert session.labels is not None and session.history is not None
@@ -92,7 +92,7 @@ def test_places_join_the_labels_that_are_there_in_their_crs_and_class(window: Wi
     use.labels.setCurrentIndex(use.labels.findData("lake"))
     use.count.setValue(5)
     use.to_labels.click()
-    assert "5 labels of lake placed" in window.finish(use.status)
+    assert "5 labels of lake placed" in window.finish(use)
     found = window.session.labels.labels()
     assert {one.code for one in found} == {"lake"} and len(found) == 5
     assert all(14 < one.x < 16 and 44 < one.y < 46 for one in found), "degrees"
@@ -116,7 +116,7 @@ def test_labels_stay_in_the_areas_that_limit_the_work(window: Window, use: Resul
     window.session.set_limit(True)
     use.count.setValue(20)
     use.to_labels.click()
-    window.finish(use.status)
+    window.finish(use)
     assert len(pixels(window)) == 20
     assert all(row < 70 and column < 90 for row, column in pixels(window))
 
@@ -127,7 +127,7 @@ def test_a_class_the_model_is_nowhere_sure_of_has_words(window: Window, use: Res
     data.GetRasterBand(1).WriteArray(values)
     data = None
     use.to_labels.click()
-    assert "Nowhere is the model so sure of water" in window.finish(use.status)
+    assert "Nowhere is the model so sure of water" in window.finish(use)
     assert window.session.labels is None, "no empty file is left"
     assert not list(window.folder.glob("*labels*"))
 
@@ -141,4 +141,4 @@ def test_maps_without_confidence_are_drawn_from_alike(window: Window, use: Resul
     use.classes.setCurrentIndex(use.classes.findText("plants"))
     use.count.setValue(4)
     use.to_labels.click()
-    assert "4 labels of plants placed" in window.finish(use.status)
+    assert "4 labels of plants placed" in window.finish(use)
