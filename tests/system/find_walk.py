@@ -1,7 +1,7 @@
 """Inside the real desktop: somebody looks for places like one, and makes labels of what is found.
 
-The plan names ``project``, ``tiles``, ``store`` and its address ``url``, ``table`` (embeddings that are no store), ``first`` (where change is
-plain), ``size`` of the window and ``prefix`` of the pictures. See test_find_desktop.py.
+The plan names ``project``, ``tiles``, ``store`` and its address ``url``, ``table`` (embeddings that are no store),
+``first`` (where change is plain), ``size`` of the window and ``prefix`` of the pictures. See test_find_desktop.py.
 """
 
 from __future__ import annotations

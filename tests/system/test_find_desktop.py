@@ -133,5 +133,6 @@ def test_areas_limit_the_search_and_the_project_remembers_it(walk: dict[str, Any
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
     for name in ("nothing", "offer", "built", "opened", "found", "hover", "heat", "threshold", "dragged", "outlier",
-                 "surprise", "gradient", "saved", "typical", "labelled", "window", "areas", "remote_opened", "remote", "remote_saved", "dark", "dark_results"):
+                 "surprise", "gradient", "saved", "typical", "labelled", "window", "areas", "remote_opened",
+                 "remote", "remote_saved", "dark", "dark_results"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name

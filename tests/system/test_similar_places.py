@@ -1,5 +1,6 @@
 """Similarity search from end to end through the real qgis_process on real Clay patches: a store is built, asked in
-every way, and its answers are those of an independent computation (retrieval_reference.py); TerraBit's layouts over http."""
+every way, and its answers are those of an independent computation (retrieval_reference.py); TerraBit's layouts are
+read over http."""
 
 from __future__ import annotations
 
