@@ -91,7 +91,7 @@ def score(asked: dict[str, Any], names: list[str], vectors: np.ndarray, codes: n
 
 
 def corpus(path: str, folder: Path, layout: str) -> None:
-    """The table as TerraBit keeps it: codes, names and boxes in files by place, of four rows at most, and a manifest.
+    """The table as TerraBit keeps it: codes, names and boxes in files by place, of eight rows at most, and a manifest.
 
     The new layout has cells of a quarter degree and a year; the old one is cut by geohash, here of four letters.
     """
@@ -106,8 +106,8 @@ def corpus(path: str, folder: Path, layout: str) -> None:
     rows = []
     for own in sorted(set(folders)):
         inside = [number for number, one in enumerate(folders) if one == own]
-        for part, start in enumerate(range(0, len(inside), 4)):
-            some = np.array(inside[start : start + 4])
+        for part, start in enumerate(range(0, len(inside), 8)):
+            some = np.array(inside[start : start + 8])
             sides = dict(zip(("xmin", "ymin", "xmax", "ymax"), boxes[some].T, strict=True))
             table = pa.table({
                 "chips_id": [names[one] for one in some],
