@@ -77,6 +77,7 @@ def walk() -> None:
     until(lambda: "numpy" in board.backend.text, 60)
     board.label.data.take([Path(PLAN["tiles"])])
     until(lambda: board.session.tiles is not None, 60)
+    until(lambda: len(board.imagery.dates.imagery) > 1, 60)
     board.imagery.dates.show(1)
     for node in QgsProject.instance().layerTreeRoot().findLayers():
         if node.layerId() not in {one.layer_id for one in board.imagery.dates.imagery}:
