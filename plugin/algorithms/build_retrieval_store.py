@@ -94,8 +94,9 @@ class BuildRetrievalStore(BitscapeAlgorithm):
         mapping: QgsProcessingParameterDefinition = self.parameterDefinition("MAPPING")
         mapping.setFlags(mapping.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         for parameter, text in (
-            (QgsProcessingParameterNumber("GEOHASH", tr("Letters of a file's geohash (0 = cells of 0.25°)"), integer, 0,
-                                          minValue=0, maxValue=8), ""),
+            (QgsProcessingParameterNumber("GEOHASH", tr("Cells that cut files (letters of a geohash; 0 = 0.25°)"),
+                                          integer, -1, minValue=-1, maxValue=8),
+             tr("−1: as dense as patches lie, so that files become neither tiny nor huge.")),
             (QgsProcessingParameterNumber("ROWS_PER_FILE", tr("Patches in a file, at most"), integer, 131072,
                                           minValue=100, maxValue=1048576), ""),
             (QgsProcessingParameterNumber("SAMPLE", tr("Vectors to fit codes on, at most"), integer, 20000, minValue=1,

@@ -154,8 +154,7 @@ class FindLoop(QObject):
         """0 … 1 of the shards while they are loaded; None otherwise."""
         if self.state != WORKING or self.answer is None or self.answer["complete"] or not self._loads():
             return None
-        done = self.answer["loaded_shards"] + len(self.answer["failed"])
-        return done / self.answer["shards"] if self.answer["shards"] else None
+        return self.answer["loaded_shards"] / self.answer["shards"] if self.answer["shards"] else None
 
     # Inside
 

@@ -19,6 +19,7 @@ from .find_parameters import ALGORITHM, find_parameters
 from .run_status import RunStatus, failed, link
 from .search import Search
 from .session import Session
+from .store_place import results_of
 
 KINDS = "GeoPackage (*.gpkg)"
 
@@ -109,10 +110,10 @@ class SaveResults(QWidget):
         self._propose()
 
     def _propose(self) -> None:
-        home = self._search.home
-        if home is not None:
-            self.target.setDefaultRoot(str(home.parent))
-            self.target.setFilePath(str(free_name(home.with_name(f"{home.name}_similar.gpkg"))))
+        if self._search.store:
+            proposed = results_of(self._search.store, self._project.homePath())
+            self.target.setDefaultRoot(str(proposed.parent))
+            self.target.setFilePath(str(free_name(proposed)))
         self._refresh()
 
     def _refresh(self) -> None:

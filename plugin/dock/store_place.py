@@ -58,7 +58,7 @@ def name_of(place: str) -> str:
     """What to call a store: the last part of its place that tells something."""
     parts = urlsplit(place).path.split("/") if is_address(place) else list(Path(place).parts)
     telling = [part for part in parts if part and part.lower() != MANIFEST]
-    return telling[-1] if telling else place
+    return telling[-1] if telling else urlsplit(place).netloc or place
 
 
 def recent() -> list[str]:
@@ -76,14 +76,25 @@ def remember(place: str) -> None:
 def home_of(place: str) -> Path:
     """The path, without ending, that the names of files about a store begin with: beside it where one may write there,
     else in the user's own folder."""
-    name = re.sub(r"[^\w-]+", "_", name_of(place))[:40] or "store"
     if not is_address(place):
         path = Path(place).absolute()
         store = path.parent if path.name.lower() == MANIFEST else path
         if os.access(store.parent, os.W_OK):
             return store.parent / store.name
     mark = hashlib.blake2b(place.encode(), digest_size=6).hexdigest()
-    return Path(QgsApplication.qgisSettingsDirPath()) / "bitscape" / "find" / f"{name}-{mark}"
+    return Path(QgsApplication.qgisSettingsDirPath()) / "bitscape" / "find" / f"{_file_name(place)}-{mark}"
+
+
+def results_of(place: str, project_folder: str) -> Path:
+    """A name for a file of results: beside the store; of one on a server in the project's folder, if it has one."""
+    home = home_of(place)
+    if is_address(place) and project_folder:
+        home = Path(project_folder) / _file_name(place)
+    return home.with_name(f"{home.name}_similar.gpkg")
+
+
+def _file_name(place: str) -> str:
+    return re.sub(r"[^\w-]+", "_", name_of(place)).strip("_")[:40] or "store"
 
 
 def _holds_a_manifest(folder: Path) -> bool:

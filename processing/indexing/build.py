@@ -14,7 +14,7 @@ from ..outputs import require_folder, require_space
 from ..progress import Progress
 from ..store.description import StoreInfo
 from ..store.manifest import ShardEntry, write_manifest
-from . import filing, publish
+from . import cell_size, filing, publish
 from .filing import Filed
 from .inputs import Found, Source, find_files, open_rasters, open_tables
 from .journal import Journal
@@ -68,13 +68,14 @@ class _Build:
         plan = self._plan(existing)
         rows = sum(source.rows for source in self.sources)
         require_space(request.output, rows * (SMALL + 2 * (plan.coding.bytes + plan.coding.fine_bytes)))
+        letters = cell_size.asked(request.geohash, "" if existing is None else existing.cells)
         with progress.stage(0.15, 0.65, "Reading and coding patches"):
-            filed = filing.file_patches(self.sources, plan, request.geohash, journal, progress)
+            filed = filing.file_patches(self.sources, plan, letters, journal, progress)
         with progress.stage(0.65, 0.68, "Comparing names"):
             duplicates = repeated(filed.names, progress)
         with progress.stage(0.68, 0.97, "Writing shards"):
-            new = write_shards(request, filed, plan.coding, old, journal, progress)
-        description = plan.about(request)
+            new, letters = write_shards(request, filed, plan.coding, letters, old, journal, progress)
+        description = plan.about(letters)
         if existing is not None:
             description = existing.model_copy(update={"record": _extended(existing.record, plan.record)})
         size = self._publish(old, new, description)

@@ -14,6 +14,7 @@ from ..progress import Progress
 from ..store.cells import geohash_numbers, tiles
 from ..store.morton import morton_keys
 from . import spill
+from .cell_size import AUTOMATIC, FINEST
 from .coding import Coding
 from .footprints import centres
 from .inputs import Source
@@ -48,9 +49,11 @@ class Filed:
 
 
 def cell_numbers(patches: Patches, geohash: int) -> Any:
-    """A number for the cell of each patch: a geohash of so many letters, or 0 for tiles of 0.25 degrees."""
+    """A number for the cell of each patch: a geohash of so many letters, 0 for tiles of 0.25 degrees; automatic: the
+    finest there may be."""
     lon, lat = centres(patches.boxes)
     if geohash:
+        geohash = FINEST if geohash == AUTOMATIC else geohash
         return geohash_numbers(lon, lat, geohash).astype(np.int64)
     x, y = tiles(lon, lat)
     return x.astype(np.int64) * TILE_ROWS + y

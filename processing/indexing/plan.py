@@ -14,13 +14,13 @@ from ..errors import InputError
 from ..progress import Progress
 from ..provenance import fingerprint, provenance
 from ..store.description import FineInfo, RecallInfo, StoreInfo
-from . import coding, inputs
+from . import cell_size, coding, inputs
 from .coding import Coding
 from .inputs import Found, Known, Source
 from .measured_recall import Recall
 from .requests import BuildStoreRequest
 
-WORK_VERSION = 1
+WORK_VERSION = 2
 """Of what lies in a work folder."""
 NAMED_INPUTS = 1000
 """Inputs that the provenance names one by one."""
@@ -79,8 +79,8 @@ class Plan:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("The plan of the unfinished work cannot be read. Begin anew.", str(error)) from error
 
-    def about(self, request: BuildStoreRequest) -> StoreInfo:
-        """The store's description."""
+    def about(self, letters: int) -> StoreInfo:
+        """The store's description; ``letters`` of the geohashes that cut its files, 0: degrees."""
         c = self.coding
         recall = None if c.recall is None else RecallInfo(
             k=c.recall.k, value=c.recall.value, n=c.recall.n,
@@ -90,7 +90,7 @@ class Plan:
         return StoreInfo(
             model=self.known.model or "unknown", dimensions=c.dimensions, bits=c.bits, bytes=c.bytes, kind=c.kind,
             codec=None if c.plain or c.codec is None else c.codec.record(), recall=recall, fine=fine,
-            cells=f"geohash-{request.geohash}" if request.geohash else "0.25", licences=self.known.licences,
+            cells=cell_size.name(letters), licences=self.known.licences,
             attributions=self.known.attributions, record=self.record)
 
 
@@ -142,7 +142,7 @@ def _record(request: BuildStoreRequest, about: dict[str, Any], known: Known, mad
 
 def _fits(existing: StoreInfo, known: Known, request: BuildStoreRequest) -> None:
     """Raise InputError if a request is not for what the store that is added to holds."""
-    cells = f"geohash-{request.geohash}" if request.geohash else "0.25"
+    cells = cell_size.name(cell_size.asked(request.geohash, existing.cells))
     if existing.cells and existing.cells != cells:
         raise InputError(f"The store's files are cut by the cells {existing.cells}, not {cells}. Choose the same.")
     if request.refine != "none" and existing.fine is None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..embeddings.mapping import Mapping
 from ..operations import Request, Result
+from .cell_size import AUTOMATIC
 from .coding import Kind, Refine, Threshold
 from .table_columns import FIRST, LAST
 
@@ -17,7 +18,8 @@ WORDS_ONLY = {"restart", "overview", "threads", "output"}
 
 
 class BuildStoreRequest(Request):
-    """``input``: tables, rasters or folders of either. ``year`` 0: as the input says; ``geohash`` 0: cells of 0.25°.
+    """``input``: tables, rasters or folders of either. ``year`` 0: as the input says; ``geohash``: letters of
+    the cells that cut files; 0: cells of 0.25°, −1: as long as files become neither tiny nor huge.
 
     Of tables: ``column`` of the vectors ("": found), ``side`` in metres of patches that are only points, ``crs`` where
     geometries (or a raster) do not say theirs. Of rasters: patches of ``pixels``², one every ``stride`` (0: side by
@@ -38,7 +40,7 @@ class BuildStoreRequest(Request):
     stride: int = Field(0, ge=0, le=4096)
     share: float = Field(0.5, ge=0, le=1)
     mapping: Mapping | Literal["auto"] = "auto"
-    geohash: int = Field(0, ge=0, le=8)
+    geohash: int = Field(AUTOMATIC, ge=AUTOMATIC, le=8)
     rows_per_file: int = Field(131_072, ge=100, le=1_048_576)
     sample: int = Field(20_000, ge=1, le=100_000)
     recall_sample: int = Field(5_000, ge=1, le=20_000)

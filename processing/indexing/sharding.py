@@ -1,4 +1,4 @@
-"""The second pass: cell after cell, year after year, becomes shards; those that the journal names are finished."""
+"""The second pass: year after year, cell after cell, becomes shards; those that the journal names are finished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..progress import Progress
 from ..store.cells import geohash_text
 from ..store.manifest import ShardEntry
 from ..store.shard_writer import ShardRows, fine_path, write_shard
-from . import spill
+from . import cell_size, spill
 from .coding import Coding
 from .filing import Filed, tile_of
 from .journal import Journal, file_facts, is_as_said
@@ -33,12 +33,13 @@ Work = tuple[str, tuple[int, int] | None, ShardRows]
 
 
 def write_shards(
-    request: BuildStoreRequest, filed: Filed, coding: Coding, old: Sequence[ShardEntry], journal: Journal,
-    progress: Progress,
-) -> list[ShardEntry]:
-    """Write what is not written yet, in the order of cells and years; all entries. Raises OutputError or Cancelled.
+    request: BuildStoreRequest, filed: Filed, coding: Coding, letters: int, old: Sequence[ShardEntry],
+    journal: Journal, progress: Progress,
+) -> tuple[list[ShardEntry], int]:
+    """Write what is not written yet, in the order of years and cells; all entries, and the letters of their geohashes.
+    Raises OutputError or Cancelled.
 
-    ``old``: the shards of the store that is added to, whose names are taken.
+    ``letters``: those asked for. ``old``: the shards of the store that is added to, whose names are taken.
     """
     total = sum(line["rows"] for line in journal.lines("run"))
     lines = {str(line["path"]): line for line in journal.lines(SHARD)}
@@ -46,11 +47,14 @@ def write_shards(
     kept = 0
     with Runs(filed.runs) as runs, open_executor(min(request.threads or cores(), cores())) as executor:
 
+        length = cell_size.chosen(runs, letters, progress)
+        coarser = 0 if length == letters else cell_size.LETTER * (cell_size.FINEST - length)
+
         def planned() -> Iterator[Work | ShardEntry]:
             nonlocal kept
             taken = _taken(old)
-            for group in runs.groups(progress):
-                folder, tile = _folder(group, request.geohash)
+            for group in runs.groups(progress, coarser):
+                folder, tile = _folder(group, length)
                 count = max(1, -(-group.rows // request.rows_per_file))
                 paths = [f"{folder}/part-{taken[folder] + number:05d}.parquet" for number in range(count)]
                 found = [_believed(journal.store, lines.get(path)) for path in paths]
@@ -73,7 +77,7 @@ def write_shards(
             progress.report(rows / max(total, 1))
     if kept:
         progress.info(f"{kept:,} files were finished before, and are as they were.")
-    return entries
+    return entries, length
 
 
 def _write(store: Path, progress: Progress, work: Work | ShardEntry) -> tuple[ShardEntry, bool]:

@@ -1,4 +1,4 @@
-"""More patches than fit into memory, sorted: runs on disk, each sorted by cell, year and place, and merged.
+"""More patches than fit into memory, sorted: runs on disk, each sorted by year, cell and place, and merged.
 
 A group is the patches of one cell and year. The order within it does not depend on where one run ends and the next
 begins: equal places stay in the order of the input.
@@ -52,9 +52,9 @@ def unfixed(column: Any, kind: Any) -> NDArray[Any]:
 
 
 def write_run(path: Path, tables: Sequence[Any]) -> None:
-    """Sort the rows of tables of ``run_schema`` by cell, year and key, equal ones in order, and write them."""
+    """Sort the rows of tables of ``run_schema`` by year, cell and key, equal ones in order, and write them."""
     table = pa.concat_tables(tables).combine_chunks()
-    keys = [np.asarray(table[name].combine_chunks()) for name in (KEY, YEAR, CELL)]
+    keys = [np.asarray(table[name].combine_chunks()) for name in (KEY, CELL, YEAR)]
     order = pa.array(np.lexsort(keys))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         for start in range(0, len(order), RUN_BATCH):
@@ -83,14 +83,24 @@ class Runs:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = list(paths)
         self._open: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
+        self._found: tuple[NDArray[Any], ...] | None = None
 
-    def groups(self, progress: Progress) -> Iterator[Group]:
-        """Groups in the order of their cells and years. Reads cells and years once, keeping only where groups begin."""
-        found = [self._bounds(run, progress) for run in range(len(self._paths))]
-        if not found:
+    def sizes(self, progress: Progress) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        """Cells, years and rows (n,) of what is in the runs; a cell and year may be there several times."""
+        cells, years, _, starts, stops = self._pieces(progress)
+        return cells, years, stops - starts
+
+    def groups(self, progress: Progress, coarser: int = 0) -> Iterator[Group]:
+        """Groups in the order of their years and cells. ``coarser``: so many of the cells' last bits do not count."""
+        cells, years, runs, starts, stops = self._pieces(progress)
+        if len(cells) == 0:
             return
-        cells, years, runs, starts, stops = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.lexsort((runs, years, cells))
+        if coarser:  # a year's cells follow one another in a run, so those that become one do as well
+            cells = cells >> coarser
+            new = np.flatnonzero(np.diff(cells, prepend=-1) | np.diff(years, prepend=-1) | np.diff(runs, prepend=-1))
+            cells, years, runs, starts = (part[new] for part in (cells, years, runs, starts))
+            stops = stops[[*(new[1:] - 1), -1]]
+        order = np.lexsort((runs, cells, years))
         cells, years, runs, starts, stops = (part[order] for part in (cells, years, runs, starts, stops))
         new = np.flatnonzero(np.diff(cells, prepend=-1) | np.diff(years, prepend=-1))
         for first, last in zip(new, [*new[1:], len(cells)], strict=True):
@@ -136,6 +146,14 @@ class Runs:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _pieces(self, progress: Progress) -> tuple[NDArray[Any], ...]:
+        """Cells, years, runs, first and last row + 1 of each stretch of one cell and year; read once."""
+        if self._found is None:
+            found = [self._bounds(run, progress) for run in range(len(self._paths))]
+            empty = (np.empty(0, np.int64),) * 5
+            self._found = tuple(np.concatenate(column) for column in zip(*(found or [empty]), strict=True))
+        return self._found
 
     def _bounds(self, run: int, progress: Progress) -> tuple[NDArray[Any], ...]:
         """Cells, years, run, first and last row + 1 of the groups of a run."""

@@ -114,9 +114,9 @@ class PictureScale(Result):
     high: float
 
 class LiveFindResult(Result):
-    """``complete``: nothing is left to load, and identifiers and outlines are there. ``arrived``: bounds of the shards
-    that this call loaded. ``reason``: why there are no results, "" if there are. ``within``: candidates within the
-    threshold. ``typical``: hex code."""
+    """``loaded_shards``: those that were read, or failed. ``complete``: nothing is left to load, and identifiers and
+    outlines are there. ``arrived``: bounds of the shards that this call loaded. ``reason``: why there are no results,
+    "" if there are. ``within``: candidates within the threshold. ``typical``: hex code."""
 
     token: str
     loaded_shards: int

@@ -53,7 +53,7 @@ class Overflow:
         if question != self._question:
             self._question = question
             self._left = deque(self.entries)
-            self.best, self.rows = [], 0
+            self.best, self.failed, self.rows = [], {}, 0
 
     def read(
         self, selection: Selection, scorer: Scorer, k: int, excluded: frozenset[tuple[int, int]], seconds: float,

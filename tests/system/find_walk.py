@@ -1,7 +1,7 @@
 """Inside the real desktop: somebody looks for places like one, and makes labels of what is found.
 
-The plan names ``project``, ``tiles``, ``store``, ``table`` (embeddings that are no store), ``first`` (where change is
-plain), ``size`` of the window and ``prefix`` of the pictures. See test_find_desktop.py.
+The plan names ``project``, ``tiles``, ``store`` and its address ``url``, ``table`` (embeddings that are no store),
+``first`` (where change is plain), ``size`` of the window and ``prefix`` of the pictures. See test_find_desktop.py.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def walk() -> None:
     until(lambda: "numpy" in board.backend.text, 60)
     board.label.data.take([Path(PLAN["tiles"])])
     until(lambda: board.session.tiles is not None, 60)
+    until(lambda: len(board.imagery.dates.imagery) > 1, 60)
     board.imagery.dates.show(1)
     for node in QgsProject.instance().layerTreeRoot().findLayers():
         if node.layerId() not in {one.layer_id for one in board.imagery.dates.imagery}:
@@ -161,6 +162,8 @@ def walk() -> None:
     save(board, tab)
     areas(board, tab)
     REPORT["steps"].append("areas")
+    remote(board, tab)
+    REPORT["steps"].append("remote")
     QgsApplication.setUITheme("Night Mapping")  # last: QGIS does not find the way back while it runs
     wait(600)
     tab.search.ask(view="threshold")
@@ -213,22 +216,29 @@ def save(board: Any, tab: Any) -> None:
     for box in board.findChildren(type(board.label._aoi_box)):
         if box.isAncestorOf(panel):
             box.setCollapsed(False)
-    target = Path(PLAN["folder"]) / "saved.gpkg"
-    panel.target.setFilePath(str(target))
+    panel.target.setFilePath(str(Path(PLAN["folder"]) / "saved.gpkg"))
     panel.copy.click()
     wait(50)
     REPORT["command"] = QgsApplication.clipboard().text()
-    panel.save.click()
-    until(lambda: panel.status.run is None, 120)
-    wait(300)
-    REPORT["saved"] = [panel.status.words.text(), str(target),
-                       [[one["id"], one["score"]] for one in tab.results.view.results.results]]
+    REPORT["saved"] = save_as(tab, "saved")
     show(board, panel)
     picture("saved")
 
 
+def save_as(tab: Any, name: str) -> list[Any]:
+    """Save what is found: what the panel says, the file, and identifiers and scores of what is seen."""
+    panel = tab.save
+    target = Path(PLAN["folder"]) / f"{name}.gpkg"
+    panel.target.setFilePath(str(target))
+    panel.save.click()
+    until(lambda: panel.status.run is None, 120)
+    wait(300)
+    return [panel.status.words.text(), str(target),
+            [[one["id"], one["score"]] for one in tab.results.view.results.results]]
+
+
 def areas(board: Any, tab: Any) -> None:
-    """Only in what the map shows."""
+    """Only in what the map shows, only in areas of interest; what is found there is saved."""
     canvas = iface.mapCanvas()
     everywhere = tab.loop.answer["rows"]
     canvas.zoomByFactor(0.5)
@@ -238,12 +248,43 @@ def areas(board: Any, tab: Any) -> None:
     REPORT["rows"] = [everywhere, tab.loop.answer["rows"]]
     board.tabs.currentWidget().verticalScrollBar().setValue(0)
     picture("window")
+    REPORT["saved_window"] = save_as(tab, "saved_window")
     REPORT["aoi_in_find"] = tab.isAncestorOf(board.label.aoi)
     board.label.aoi.add_view()
     tab.areas.buttons["areas"].click()
     settle(tab)
     show(board, board.label.aoi)
     picture("areas")
+    REPORT["saved_areas"] = save_as(tab, "saved_areas")
+
+
+def remote(board: Any, tab: Any) -> None:
+    """The same store over http: opened by its address, searched in what the map shows, and saved."""
+    here, store = len(tab.results.view.results.results), tab.search.store
+    board.tabs.currentWidget().verticalScrollBar().setValue(0)
+    tab.store.take(PLAN["url"])
+    until(lambda: tab.loop.about is not None and tab.search.store != store, 60)
+    settle(tab)
+    picture("remote_opened")
+    if not tab.exemplars.start.isChecked():
+        tab.exemplars.start.click()
+    tab.areas.buttons["window"].click()
+    settle(tab)
+    iface.mapCanvas().setCenter(QgsPointXY(*PLAN["first"]))
+    drawn()
+    tab.act("sign:positive")
+    click(at(QgsPointXY(*PLAN["first"])))
+    until(lambda: tab.results.view.results.results, 60)
+    settle(tab)
+    picture("remote")
+    REPORT["remote"] = [tab.search.store, tab.store.facts.text(), here, tab.loop.answer["failed"], tab.loop.words()]
+    REPORT["saved_remote"] = save_as(tab, "saved_remote")
+    show(board, tab.save)
+    picture("remote_saved")
+    tab.store.take(store)
+    until(lambda: tab.loop.about is not None and tab.search.store == store, 60)
+    settle(tab)
+    REPORT["back"] = [tab.search.count(True), tab.search.count(False)]
 
 
 play(walk)

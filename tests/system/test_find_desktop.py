@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bitscape.tests.processing.store.servers import Server
 from bitscape.tests.system.demo import BACKEND_PYTHON, ROOT, make_demo, script
 from bitscape.tests.system.desktop import SCREENSHOTS, Desktop
 from bitscape.tests.system.qgis_run import Qgis, eventually
@@ -45,15 +46,17 @@ def walk(
     first = script(qgis, BACKEND_PYTHON, HERE / "robot_user.py", "first", str(truth), str(demo / "tiles.tif"))["change"]
     for old in (*store.parent.glob(f"{store.name}_*.gpkg"), *demo.glob("tiles*.gpkg")):
         old.unlink()
-    desktop = Desktop(
-        qgis.environment, folder, "find_walk.py", SIZES[request.param], project=demo / "demo.qgz",
-        tiles=demo / "tiles.tif", store=store,
-        table=sample.embeddings[0], first=first, size=SIZES[request.param], prefix=f"find_{request.param}")
-    return {**desktop.finish(400), "prefix": f"find_{request.param}", "store": str(store)}
+    with Server(store) as server:
+        desktop = Desktop(
+            qgis.environment, folder, "find_walk.py", SIZES[request.param], project=demo / "demo.qgz",
+            tiles=demo / "tiles.tif", store=store, url=server.url,
+            table=sample.embeddings[0], first=first, size=SIZES[request.param], prefix=f"find_{request.param}")
+        return {**desktop.finish(400), "prefix": f"find_{request.param}", "store": str(store), "url": server.url,
+                "asked": sorted(server.paths)}
 
 
 def test_nothing_went_wrong(walk: dict[str, Any], qgis: Qgis) -> None:
-    assert walk["exceptions"] == [] and walk["steps"] == ["areas", "unloaded"]
+    assert walk["exceptions"] == [] and walk["steps"] == ["areas", "remote", "unloaded"]
     assert [entry for entry in walk["messages"] if entry[0] == "Python error"] == []
     assert eventually(lambda: not qgis.backends(), 5), "a backend has outlived QGIS"
 
@@ -101,6 +104,20 @@ def test_what_is_saved_is_what_was_seen_and_the_command_is_the_same_search(walk:
     assert sorted((row["rank"], row["id"], row["score"]) for row in rows_of(again)) == with_ranks
 
 
+@pytest.mark.parametrize("where", ["saved_window", "saved_areas", "saved_remote"])
+def test_what_is_saved_of_a_part_is_what_was_seen(walk: dict[str, Any], where: str) -> None:
+    said, target, seen = walk[where]
+    assert "Saved" in said and len(seen) > 10, said
+    assert [[row["id"], row["score"]] for row in sorted(rows_of(Path(target)), key=lambda row: row["rank"])] == seen
+
+
+def test_a_store_over_http_is_used_as_one_on_disk(walk: dict[str, Any]) -> None:
+    place, facts, _, failed, _ = walk["remote"]
+    assert place.startswith(walk["url"].rstrip("/")) and "Synthetic sample" in facts and failed == []
+    assert "manifest.parquet" in walk["asked"] and any("part-" in path for path in walk["asked"])
+    assert walk["back"] == [1, 1], "the exemplars of the store on disk are as they were"
+
+
 def rows_of(path: Path) -> list[dict[str, Any]]:
     """The features of a file's first layer."""
     data = ogr.Open(str(path))
@@ -116,5 +133,6 @@ def test_areas_limit_the_search_and_the_project_remembers_it(walk: dict[str, Any
 
 def test_pictures_show_something(walk: dict[str, Any]) -> None:
     for name in ("nothing", "offer", "built", "opened", "found", "hover", "heat", "threshold", "dragged", "outlier",
-                 "surprise", "gradient", "saved", "typical", "labelled", "window", "areas", "dark", "dark_results"):
+                 "surprise", "gradient", "saved", "typical", "labelled", "window", "areas", "remote_opened",
+                 "remote", "remote_saved", "dark", "dark_results"):
         assert pixels(SCREENSHOTS / f"{walk['prefix']}_{name}.png")[:3].std() > 10, name

@@ -55,6 +55,9 @@ def test_an_address_is_typed_and_stores_that_could_be_opened_are_remembered(wind
     home = window.search.home
     assert home is not None and home.parent == window.folder
     assert store_place.home_of(ADDRESS).is_relative_to(QgsApplication.qgisSettingsDirPath())
+    assert store_place.results_of(ADDRESS, "/project") == Path("/project/clay_similar.gpkg")
+    assert store_place.results_of(ADDRESS, "").parent == store_place.home_of(ADDRESS).parent
+    assert store_place.name_of("http://127.0.0.1:80/") == "127.0.0.1:80"
     assert store_place.home_of(ADDRESS) != store_place.home_of(ADDRESS.replace("clay", "presto"))
     for number in range(12):
         store_place.remember(f"/stores/{number}")

@@ -48,7 +48,7 @@ def test_merged_as_one_stable_sort(
     for path, one in zip(paths, tables, strict=True):
         write_run(path, [one])
     whole = pa.concat_tables(tables).combine_chunks()
-    order = np.lexsort([np.asarray(whole[name]) for name in ("key", "year", "cell")])
+    order = np.lexsort([np.asarray(whole[name]) for name in ("key", "cell", "year")])
     wanted = whole.take(pa.array(order))
     with Runs(paths) as runs:
         parts = []

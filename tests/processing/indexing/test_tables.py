@@ -13,6 +13,8 @@ import pyproj
 import pytest
 import shapely
 from bitscape.processing.errors import BitscapeError, InputError
+from bitscape.processing.indexing import cell_size, spill
+from bitscape.processing.store.cells import geohashes
 from bitscape.processing.store.store import Store
 from bitscape.tests.processing.indexing.made_tables import KINDS, places, polygons, vectors, write_table
 from bitscape.tests.processing.indexing.stores import build, codes_of, rows_of
@@ -41,7 +43,7 @@ def test_every_kind_of_list(tmp_path: Path, kind: str, name: str) -> None:
     shapes = shapely.from_wkb([found[name, 0]["geometry"] for name in ids])
     assert shapely.equals(shapes, polygons(centres)).all()
     about = Store.open(tmp_path / "store").about
-    assert (about.bits, about.bytes, about.codec, about.model, about.cells) == (160, 20, None, "Model 1", "0.25")
+    assert (about.bits, about.bytes, about.codec, about.model, about.cells) == (160, 20, None, "Model 1", "geohash-1")
     assert about.recall.n == 300 and about.recall.value == pytest.approx(result["recall"])
     assert about.record["operation"] == "buildretrievalstore" and about.record["inputs"][0]["name"] == "in"
 
@@ -52,7 +54,7 @@ def test_files_are_by_cell_and_year_and_in_morton_order(tmp_path: Path) -> None:
     centres = places(2000, size=0.7)
     years = np.random.default_rng(0).choice([2020, 2021], 2000)
     write_table(tmp_path / "in.parquet", vectors(2000), centres, year=years)
-    build(tmp_path / "in.parquet", tmp_path / "store", rows_per_file=100)
+    build(tmp_path / "in.parquet", tmp_path / "store", rows_per_file=100, geohash=0)
     seen = 0
     for entry in Store.open(tmp_path / "store").shards:
         table = pq.ParquetFile(tmp_path / "store" / entry.path).read()
@@ -76,6 +78,38 @@ def test_geohash_cells(tmp_path: Path) -> None:
     for entry in store.shards:
         cell = entry.path.split("/")[0]
         assert cell.startswith("geohash=u") and len(cell) == 12 and entry.tile is None and entry.year == 2024
+
+
+def test_automatic_cells_hold_enough_whatever_the_density(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dense and a sparse corpus of two years, in several runs; each file of one year and one cell, all rows there."""
+    monkeypatch.setattr(cell_size, "FEW", 100)
+    monkeypatch.setattr(spill, "RUN_BYTES", 30_000)
+    random = np.random.default_rng(0)
+    found = {}
+    for name, span in (("dense", 0.5), ("middling", 15.0), ("sparse", 300.0)):
+        centres = np.column_stack([random.uniform(-span / 2, span / 2, 2000) + 7, random.uniform(-span / 4, span / 4,
+                                                                                                2000) + 3])
+        table = write_table(tmp_path / f"{name}.parquet", vectors(2000), centres, year=[2020, 2021] * 1000)
+        build(table, tmp_path / name, rows_per_file=300)
+        store = Store.open(tmp_path / name)
+        length = found[name] = int(store.about.cells.removeprefix("geohash-"))
+        rows = rows_of(tmp_path / name)
+        assert len(rows) == 2000 and sum(entry.rows for entry in store.shards) == 2000
+        assert all(entry.rows <= 300 for entry in store.shards)
+        assert [entry.year for entry in store.shards] == sorted(entry.year for entry in store.shards)
+        for row in rows.values():
+            west, south, east, north = row["bbox"]
+            (cell,) = geohashes([(west + east) / 2], [(south + north) / 2], length)
+            assert row["shard"].startswith(f"geohash={cell}/year={row['year']}/")
+        folders = {entry.path.rpartition("/")[0] for entry in store.shards}
+        assert len(folders) * 50 <= 2000 or length == 1
+    assert found["dense"] > found["middling"] > found["sparse"] == 1
+    again = write_table(tmp_path / "more.parquet", vectors(50, seed=5), centres[:50], year=[2022] * 50,
+                        id=[f"q{number}" for number in range(50)])
+    build(again, tmp_path / "dense", append=True)
+    store = Store.open(tmp_path / "dense")
+    assert store.about.cells == f"geohash-{found['dense']}", "what is added is cut as what is there"
+    assert all(len(entry.path.split("/")[0]) == len("geohash=") + found["dense"] for entry in store.shards)
 
 
 def test_rows_without_a_vector_or_a_place_are_counted_and_left_out(tmp_path: Path, heard) -> None:
@@ -368,7 +402,7 @@ def test_a_corpus_is_sorted_anew_by_its_manifest(tmp_path: Path) -> None:
     result = build(corpus, tmp_path / "store", geohash=3, product="Clay v1.5")
     assert (result["rows"], result["dimensions"], result["years"]) == (600, 128, [2018, 2023])
     assert {key: row["code"] for key, row in rows_of(tmp_path / "store").items()} == wanted
-    again = build(tmp_path / "store", tmp_path / "again")
+    again = build(tmp_path / "store", tmp_path / "again", geohash=0)
     assert again["model"] == "Clay v1.5" and Store.open(tmp_path / "again").about.cells == "0.25"
     assert {key: row["code"] for key, row in rows_of(tmp_path / "again").items()} == wanted
     build(write_table(tmp_path / "in.parquet", vectors(50), places(50)), tmp_path / "int8", kind="int8")

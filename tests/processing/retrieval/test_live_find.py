@@ -126,6 +126,20 @@ def test_what_memory_does_not_hold_is_read_for_each_question(tmp_path: Path) -> 
     assert other["results"] == [] and "more than the memory" in other["reason"]
 
 
+def test_a_shard_that_failed_once_is_forgiven_by_the_next_question(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", 10.0, 45.0, 300, 100)
+    entry = Store.open(store.path).shards[-1]
+    lost, aside = store.path / entry.path, tmp_path / "aside"
+    ask(store.path, memory=1_000_000)
+    lost.rename(aside)
+    first = ask_to_the_end(store.path, positives=[LIKE], memory=1_000_000)
+    assert [one["path"] for one in first["failed"]] == [entry.path]
+    assert first["loaded_shards"] == first["shards"] and first["rows"] == 30_000 - entry.rows
+    aside.rename(lost)
+    second = ask_to_the_end(store.path, positives=[LIKE], negatives=[UNLIKE], memory=1_000_000)
+    assert second["failed"] == [] and second["rows"] == 30_000
+
+
 def test_pictures_of_a_window(town: Written, tmp_path: Path) -> None:
     window = {"west": 10.1, "south": 45.1, "east": 10.3, "north": 45.2, "width": 40, "height": 20}
     answer = ask(town.path, positives=[LIKE], view="threshold", raster=str(tmp_path / "p.tif"), window=window)
