@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ NODES = 257
 right to a part in a thousand over a hemisphere in Web Mercator, and to nothing that matters over an AlphaEarth tile."""
 
 
+@lru_cache(maxsize=2)
 def metric(grid: Grid) -> NDArray[np.float64] | None:
     """E, F and G of the first fundamental form by column and row, in m², at the nodes, (3, NODES, NODES); NaN where the
     CRS has no position. None without a CRS, or with one that is not on the Earth.
@@ -52,4 +55,5 @@ def metric(grid: Grid) -> NDArray[np.float64] | None:
     across, along = (scale * step for step in derivatives)
     form: NDArray[np.float64] = np.stack([
         (one * other).sum(axis=0) for one, other in ((across, across), (across, along), (along, along))])
+    form.flags.writeable = False  # the same is given again
     return form

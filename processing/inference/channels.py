@@ -97,16 +97,19 @@ class ChannelMap:
                 good &= np.isfinite(band)
         ends = _ends(pixels.dtype)
         everywhere = np.ones_like(good)
-        shared = False
+        shared, possible = False, True
         for band, values in zip(pixels, self.nodata or ((),) * len(pixels), strict=True):
-            missing = np.zeros_like(good)
+            missing = np.zeros_like(good) if possible else None
             for value in values:
                 if value in ends:
-                    missing |= band == value
                     shared = True
+                    if missing is not None:
+                        missing |= band == value
                 elif not math.isnan(value):
                     good &= band != value
-            everywhere &= missing
+            if missing is not None:
+                everywhere &= missing
+                possible = bool(everywhere.any())
         return good & ~everywhere if shared else good
 
 

@@ -141,7 +141,7 @@ class Model:
         results = []
         for head in self.heads:
             result = head.finish(outputs[head.output][:count], self.card.reg_output_scaling)
-            if not np.isfinite(result.sum(dtype=np.float64)):
+            if not np.isfinite(result.sum()) and not np.isfinite(result.sum(dtype=np.float64)):
                 raise self._not_finite(head, result)
             results.append(result)
         return results

@@ -155,6 +155,14 @@ def _picture(raster: DatasetReader) -> NDArray[Any]:
         pixels: NDArray[Any] = raster.read(out_shape=shape)
         return pixels
     high, wide = min(LOOK // 2, height), min(LOOK // 2, width)
-    places = [(int((width - wide) * x), int((height - high) * y)) for y in THIRDS for x in THIRDS]
+    tall, broad = raster.block_shapes[0]
+    places = [(_within((width - wide) * x, wide, broad), _within((height - high) * y, high, tall))
+              for y in THIRDS for x in THIRDS]  # fmt: skip
     parts = [raster.read(window=Window(left, top, wide, high)) for left, top in places]
     return np.concatenate([part.reshape(raster.count, 1, -1) for part in parts], axis=2)
+
+
+def _within(start: float, length: int, block: int) -> int:
+    """Where a stretch that should begin at ``start`` begins so that it lies in one block, if blocks are as long."""
+    first = int(start)
+    return first if length > block else min(first, first // block * block + block - length)
