@@ -16,15 +16,15 @@ from ..backend.resident import Resident
 from ..layers.live_layers import clean_project
 from ..translation import tr
 from .backend_panel import BackendPanel
-from .find_tab import FindTab
+from .find.find_tab import FindTab
 from .folding import WIDTH, folding, scrolling
 from .imagery_panel import ImageryPanel
-from .label_tab import LabelTab
-from .live_loop import LiveLoop
-from .models_tab import ModelsTab
+from .label.label_tab import LabelTab
+from .label.live_loop import LiveLoop
+from .models.models_tab import ModelsTab
 from .project_entry import ProjectEntry
 from .session import Session
-from .validate_tab import ValidateTab
+from .validate.validate_tab import ValidateTab
 
 OBJECT_NAME = "BitscapeDock"
 SECONDS = 6

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bitscape.plugin.dock import build_plan
-from bitscape.plugin.dock.data_panel import DataPanel, dropped_files
-from bitscape.plugin.dock.raster_headers import date_of, read_header
-from bitscape.plugin.dock.sample import Sample
+from bitscape.plugin.dock.label import build_plan
+from bitscape.plugin.dock.label.data_panel import DataPanel, dropped_files
+from bitscape.plugin.dock.label.raster_headers import date_of, read_header
+from bitscape.plugin.dock.label.sample import Sample
 from bitscape.plugin.dock.session import WARNING, Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.tests.plugin.background_runs import SmallSample, backends, files_in, registered

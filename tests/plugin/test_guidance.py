@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.resident import Resident
-from bitscape.plugin.dock.answers import Answers
 from bitscape.plugin.dock.charts import ChartsPanel
-from bitscape.plugin.dock.guidance_panel import GuidancePanel
-from bitscape.plugin.dock.live_loop import LiveLoop
+from bitscape.plugin.dock.label.answers import Answers
+from bitscape.plugin.dock.label.guidance_panel import GuidancePanel
+from bitscape.plugin.dock.label.live_loop import LiveLoop
+from bitscape.plugin.dock.label.view_panel import ViewPanel
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
-from bitscape.plugin.dock.view_panel import ViewPanel
 from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.tests.plugin.background_runs import SmallSample, registered
 from bitscape.tests.plugin.waiting import eventually

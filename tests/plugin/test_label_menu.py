@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bitscape.plugin.dock.label_menu import LabelMenu
+from bitscape.plugin.dock.label.label_menu import LabelMenu
 from bitscape.plugin.dock.session import INFO, WARNING, Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.class_table import ClassTable

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitscape.plugin.backend.resident import Resident
-from bitscape.plugin.dock.live_loop import LiveLoop, folder_for
+from bitscape.plugin.dock.label.live_loop import LiveLoop, folder_for
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.layers.aoi_layer import AoiLayer
 from bitscape.plugin.layers.class_table import ClassTable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitscape.plugin.dock.next_point import ACROSS, MARK, NextPoint
+from bitscape.plugin.dock.label.next_point import ACROSS, MARK, NextPoint
 from bitscape.plugin.dock.session import INFO, Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from osgeo import gdal, osr

@@ -81,7 +81,8 @@ def test_folders_of_processing_form_a_tree() -> None:
     assert uses["statistics"] <= {"grids", "reports"}
     assert uses["hamming"] == set()
     assert uses["store"] <= {"grids", "compression", "hamming"}
-    assert "retrieval" not in uses["indexing"] and "indexing" not in uses["retrieval"]
+    assert not {"retrieval", "recall", "livefind"} & uses["indexing"]
+    assert not {"indexing", "recall", "livefind"} & uses["retrieval"]
     assert uses["inference"] <= {"grids"}
     assert uses["sliding"] <= {"grids", "inference", "polygons"}
     assert uses["study"] <= {"grids", "embeddings", "compression", "hamming", "reports", "statistics"}
@@ -93,6 +94,18 @@ def test_folders_of_the_plugin_form_a_tree() -> None:
     assert uses["layers"] == uses["backend"] == set()
     assert uses["canvas"] <= {"layers"}
     assert "dock" not in uses["algorithms"]
+
+
+def test_tabs_of_the_dock_know_nothing_of_each_other() -> None:
+    """What they share lies beside them; only the dock knows them all."""
+    tabs = {"label", "validate", "find", "models"}
+    for path in modules("plugin/dock"):
+        own = path.parent.name
+        used = {name.split(".")[3] for name in imports(path) if name.startswith("bitscape.plugin.dock.")} & tabs
+        if own in tabs:
+            assert used <= {own}, path
+        elif path.name not in ("dock.py", "entry.py"):
+            assert not used, path
 
 
 def test_protocol_and_errors_need_only_the_standard_library() -> None:

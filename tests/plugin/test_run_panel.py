@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from bitscape.plugin.backend.environment import backend_python
 from bitscape.plugin.backend.resident import Resident
+from bitscape.plugin.dock.label.run_panel import RunPanel
 from bitscape.plugin.dock.map_plan import free, names_of
-from bitscape.plugin.dock.run_panel import RunPanel
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.layers.aoi_layer import AoiLayer
 from bitscape.tests.plugin.background_runs import SmallSample, backends, files_in, registered

@@ -26,7 +26,7 @@ from bitscape.plugin.algorithms.provider import BitscapeProvider
 from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.environment import backend_python
 from bitscape.plugin.backend.resident import Resident
-from bitscape.plugin.dock.run_panel import RunPanel
+from bitscape.plugin.dock.label.run_panel import RunPanel
 from bitscape.plugin.dock.session import Session
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.aoi_layer import AoiLayer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bitscape.plugin.dock.store_place import KEY
+from bitscape.plugin.dock.find.store_place import KEY
 from bitscape.tests.plugin.find.scene import Window
 from bitscape.tests.plugin.imagery.scene import collect
 from qgis.core import QgsProject, QgsSettings

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
-from bitscape.plugin.dock.find_tab import FindTab
+from bitscape.plugin.dock.find.find_tab import FindTab
 from bitscape.plugin.dock.folding import folding
 from bitscape.plugin.dock.imagery_panel import ImageryPanel
 from bitscape.plugin.dock.session import Session

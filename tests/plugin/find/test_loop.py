@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bitscape.plugin.dock.find_loop import DONE, FAILED, FIRST, NEXT, READY, STOPPED, WORKING
+from bitscape.plugin.dock.find.find_loop import DONE, FAILED, FIRST, NEXT, READY, STOPPED, WORKING
 from bitscape.processing.errors import BitscapeError
 from bitscape.tests.plugin.find.scene import ABOUT, Window, answer, degrees, middle
 from bitscape.tests.plugin.waiting import eventually

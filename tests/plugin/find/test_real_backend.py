@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bitscape.plugin.backend.resident import Resident
-from bitscape.plugin.dock.find_loop import DONE
+from bitscape.plugin.dock.find.find_loop import DONE
 from bitscape.tests.plugin.find.scene import SHIFT, Window, middle
 from bitscape.tests.plugin.imagery.scene import collect
 from bitscape.tests.plugin.waiting import eventually

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bitscape.plugin.dock import store_place
-from bitscape.plugin.dock.build_store import ALGORITHM
-from bitscape.plugin.dock.find_tab import FindTab
+from bitscape.plugin.dock.find import store_place
+from bitscape.plugin.dock.find.build_store import ALGORITHM
+from bitscape.plugin.dock.find.find_tab import FindTab
+from bitscape.plugin.dock.find.question import Question
+from bitscape.plugin.dock.find.store_panel import dropped_place, facts
 from bitscape.plugin.dock.project_entry import ProjectEntry
-from bitscape.plugin.dock.question import Question
-from bitscape.plugin.dock.store_panel import dropped_place, facts
 from bitscape.tests.plugin.find.scene import ABOUT, Window
 from qgis.core import QgsApplication, QgsProject
 from qgis.gui import QgsCollapsibleGroupBox

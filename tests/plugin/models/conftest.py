@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bitscape.plugin.dock.model_files import RECENT
+from bitscape.plugin.dock.models.model_files import RECENT
 from bitscape.tests.plugin.background_runs import registered
 from bitscape.tests.plugin.imagery.scene import collect
 from bitscape.tests.plugin.models.scene import Window, make_models

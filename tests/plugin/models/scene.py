@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bitscape.plugin.dock.aoi_panel import AoiPanel
 from bitscape.plugin.dock.folding import scrolling
-from bitscape.plugin.dock.models_tab import ModelsTab
+from bitscape.plugin.dock.models.models_tab import ModelsTab
 from bitscape.plugin.dock.session import Session
 from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal, osr

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from bitscape.plugin.dock import model_files
+from bitscape.plugin.dock.models import model_files
 from bitscape.tests.plugin.models.scene import Window
 from bitscape.tests.plugin.waiting import eventually
 

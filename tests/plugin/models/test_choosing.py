@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bitscape.plugin.dock import model_files
 from bitscape.plugin.dock.folding import WIDTH
-from bitscape.plugin.dock.model_files import dropped_models, dropped_rasters
+from bitscape.plugin.dock.models import model_files
+from bitscape.plugin.dock.models.model_files import dropped_models, dropped_rasters
 from bitscape.tests.plugin.models.scene import Window, write_picture
 from bitscape.tests.plugin.waiting import eventually
 from osgeo import gdal

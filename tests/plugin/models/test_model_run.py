@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from bitscape.plugin.dock import model_plan
-from bitscape.plugin.dock.model_plan import AREAS, VIEW, names_of, outputs_of
+from bitscape.plugin.dock.models import model_plan
+from bitscape.plugin.dock.models.model_plan import AREAS, VIEW, names_of, outputs_of
 from bitscape.plugin.layers.aoi_layer import AoiLayer
 from bitscape.plugin.layers.metadata import tags_of
 from bitscape.tests.plugin.background_runs import backends, files_in

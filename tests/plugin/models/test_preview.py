@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bitscape.plugin.dock import preview as module
+from bitscape.plugin.dock.models import preview as module
 from bitscape.plugin.layers.model_layers import PREVIEW
 from bitscape.tests.plugin.models.scene import HEIGHT, NORTH, PIXEL, WEST, WIDTH, Window, truth
 from bitscape.tests.plugin.waiting import eventually, spin

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bitscape.plugin.backend.client import Client
 from bitscape.plugin.backend.environment import backend_python
-from bitscape.plugin.dock.results_use import REGIONS, ResultsUse
+from bitscape.plugin.dock.models.results_use import REGIONS, ResultsUse
 from bitscape.plugin.layers.aoi_layer import AoiLayer
 from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_layer import LabelLayer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bitscape.plugin.dock.interpreter import KEY
+from bitscape.plugin.dock.validate.interpreter import KEY
 from bitscape.tests.plugin.imagery.scene import collect
 from bitscape.tests.plugin.validate.scene import Window
 from qgis.core import QgsProject, QgsSettings

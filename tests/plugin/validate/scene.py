@@ -13,7 +13,7 @@ from bitscape.plugin.dock.folding import folding
 from bitscape.plugin.dock.imagery_panel import ImageryPanel
 from bitscape.plugin.dock.project_entry import ProjectEntry
 from bitscape.plugin.dock.session import Session
-from bitscape.plugin.dock.validate_tab import ValidateTab
+from bitscape.plugin.dock.validate.validate_tab import ValidateTab
 from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_file import write_classes
 from bitscape.plugin.layers.metadata import PROVENANCE

@@ -135,7 +135,7 @@ def test_names_that_are_none_are_refused(window: Window, name: str, why: str) ->
 def test_the_name_is_asked_once_and_the_account_s_is_proposed(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bitscape.plugin.dock import interpreter
+    from bitscape.plugin.dock.validate import interpreter
     from qgis.core import QgsSettings
 
     QgsSettings().remove(interpreter.KEY)

@@ -164,7 +164,7 @@ def test_another_layer_of_answers_is_filled_as_far_as_it_goes_or_refused(window:
 
 
 def test_a_sample_is_dropped_and_other_files_are_not(window: Window, tmp_path: Path) -> None:
-    from bitscape.plugin.dock.validate_tab import dropped_samples
+    from bitscape.plugin.dock.validate.validate_tab import dropped_samples
 
     path = write_sample(tmp_path / "dropped.gpkg", count=2)
     data = QMimeData()

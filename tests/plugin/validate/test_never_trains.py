@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bitscape.plugin.dock.label_menu import LabelMenu
-from bitscape.plugin.dock.live_loop import LiveLoop
+from bitscape.plugin.dock.label.label_menu import LabelMenu
+from bitscape.plugin.dock.label.live_loop import LiveLoop
 from bitscape.plugin.dock.tiles_info import TilesInfo
 from bitscape.plugin.layers.class_table import ClassTable
 from bitscape.plugin.layers.label_layer import LabelLayer

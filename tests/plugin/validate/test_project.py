@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bitscape.plugin.dock.interpreter import KEY
 from bitscape.plugin.dock.project_entry import ProjectEntry
+from bitscape.plugin.dock.validate.interpreter import KEY
 from bitscape.tests.plugin.validate.scene import Window
 from qgis.core import QgsProject, QgsSettings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from bitscape.processing import operations
+from bitscape.processing.livefind import regions
 from bitscape.processing.progress import Progress
-from bitscape.processing.retrieval import regions
 from bitscape.tests.processing.store.servers import Server
 
 from .conftest import Written

@@ -1,0 +1,1 @@
+"""The tab Find: every place like the ones that were clicked."""

@@ -1,0 +1,1 @@
+"""The tab Label: clicks, and the map that answers them."""

@@ -1,0 +1,1 @@
+"""The tab Models: ONNX models on any raster."""

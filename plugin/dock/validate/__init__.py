@@ -1,0 +1,1 @@
+"""The tab Validate: random points, and how good the map is."""

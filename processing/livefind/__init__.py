@@ -1,0 +1,1 @@
+"""What the dock's tab Find asks: the worker keeps what it loaded of a store."""
