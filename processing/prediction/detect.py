@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from pydantic import Field
@@ -16,10 +16,10 @@ from ..inference.card import DetectorType
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
-from ..provenance import provenance, tags
+from ..provenance import tags
 from ..sliding.reading import Plan, Seconds
 from ..sliding.run import in_words
-from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from ..sliding.views import View, views
 from .objects import Outlines, outlined, write_objects
 from .suppression import suppress
@@ -93,7 +93,7 @@ def detect_objects(request: DetectRequest, progress: Progress) -> DetectResult:
                                      "of the model's input.")
         progress.report(1.0, "Putting objects together")
         found = _asked(Outlines.joined(parts).distinct(iou), plan)
-        record = _record(request, setup)
+        record = record_of("detectobjects", request, setup)
         turned = _kind(setup) == "YOLO_Ultralytics_obb"
         write_objects(partial, found, _place(plan), plan.source.grid.crs, setup.model.heads[0].classes, turned,
                       f"Objects ({card.name or request.model.stem})", tags(record))
@@ -141,13 +141,6 @@ def _place(plan: Plan) -> Affine:
     """From the model's pixels to the raster's CRS."""
     return plan.source.grid.transform @ Affine.scale(plan.grid.across.factor, plan.grid.down.factor)
 
-
-def _record(request: DetectRequest, setup: Setup) -> dict[str, Any]:
-    given: list[str | Path | None] = [request.model, request.input, request.card, request.aoi]
-    parameters = {**request.model_dump(mode="json"), "bands_used": list(setup.channels.bands),
-                  "provider_used": setup.model.provider_used}
-    return provenance("detectobjects", parameters, [path for path in given if path is not None], setup.licences,
-                      setup.attributions)
 
 
 def _result(request: DetectRequest, setup: Setup, found: Outlines, seconds: Seconds, total: float) -> DetectResult:

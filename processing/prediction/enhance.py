@@ -22,11 +22,11 @@ from ..inference.model import Model
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
-from ..provenance import provenance, tags
+from ..provenance import tags
 from ..sliding.network import ModelNetwork
 from ..sliding.resolution import TOLERANCE, metres
 from ..sliding.run import Finished, in_words, run
-from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from .outputs import BlockWriter
 
 LARGEST = 8
@@ -130,7 +130,7 @@ def enhance_resolution(request: EnhanceRequest, progress: Progress) -> EnhanceRe
     _compare(setup, progress)
     grid = finer_grid(setup.grid, network.factor)
     layout, convert = _layout(request, setup)
-    record = _record(request, setup)
+    record = record_of("enhanceresolution", request, setup)
     layout = replace(layout, tags={**tags(record), "MODEL": setup.model.card.name or request.model.stem})
     progress.info(f"{grid.width:,} × {grid.height:,} pixels, {network.factor} times as fine, {layout.count} bands of "
                   f"{layout.dtype}. What it adds is what the model has learned to expect, not what was measured.")
@@ -198,11 +198,3 @@ def _layout(
         return np.where(known, np.clip(numbers, low, span.max), nodata).astype(kind)
 
     return Layout(head.channels, kind.name, float(nodata), names), whole
-
-
-def _record(request: EnhanceRequest, setup: Setup) -> dict[str, Any]:
-    given: list[str | Path | None] = [request.model, request.input, request.card, request.aoi]
-    parameters = {**request.model_dump(mode="json"), "bands_used": list(setup.channels.bands),
-                  "provider_used": setup.model.provider_used}
-    return provenance("enhanceresolution", parameters, [path for path in given if path is not None], setup.licences,
-                      setup.attributions)

@@ -10,7 +10,6 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +21,11 @@ from ..inference.model import Model
 from ..operations import Result
 from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
-from ..provenance import provenance, tags
+from ..provenance import tags
 from ..sliding.network import ModelNetwork
 from ..sliding.reading import Plan, lone_window
 from ..sliding.run import Finished, in_words, run
-from ..sliding.setup import ModelRequest, Setup, Task, set_up, tell
+from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from .outputs import BlockWriter
 
 MATCH = Task("Match an example with a model", ("vector",), "that make a vector of a window (Recognition)",
@@ -110,7 +109,7 @@ def match_example(request: MatchRequest, progress: Progress) -> MatchResult:
     plan = replace(setup.plan, scores=1)
     with setup.model.stopping(progress):
         wanted, count, missing = _examples(request, setup, plan, progress)
-    record = _record(request, setup)
+    record = record_of("matchexample", request, setup, request.examples)
     layout = Layout(1, "float32", float("nan"), ["likeness"], {
         **tags(record), "MODEL": setup.model.card.name or request.model.stem})
     network = LikenessNetwork(setup.model, request.flips, wanted)
@@ -188,11 +187,3 @@ def window_at(plan: Plan, row: float, column: float) -> NDArray[np.float32] | No
     pixels, known = lone_window(plan, top, left)
     there = known[min(int(row) - top, known.shape[0] - 1), min(int(column) - left, known.shape[1] - 1)]
     return pixels if there else None
-
-
-def _record(request: MatchRequest, setup: Setup) -> dict[str, Any]:
-    given: list[str | Path | None] = [request.model, request.input, request.examples, request.card, request.aoi]
-    parameters = {**request.model_dump(mode="json"), "bands_used": list(setup.channels.bands),
-                  "provider_used": setup.model.provider_used}
-    return provenance("matchexample", parameters, [path for path in given if path is not None], setup.licences,
-                      setup.attributions)

@@ -20,9 +20,9 @@ from ..outputs import explained, require_folder, whole_or_nothing
 from ..polygons.classpolygons import PolygonRequest, PolygonResult, class_polygons
 from ..polygons.scratch import Scratch
 from ..progress import Progress
-from ..provenance import provenance, tags
+from ..provenance import tags
 from ..sliding.run import Finished, run
-from ..sliding.setup import ModelRequest, Setup, set_up, tell
+from ..sliding.setup import ModelRequest, record_of, set_up, tell
 from .drawing import HeadMaps, head_maps
 from .outputs import BlockWriter, ScratchTarget
 from .segment_files import OUTPUTS, Beside, File, planned_files
@@ -70,7 +70,7 @@ def segment_raster(request: SegmentRequest, progress: Progress) -> SegmentResult
     setup = set_up(request, next(iter(asked.values())), progress)
     tell(setup, progress)
     maps = head_maps(setup.model.heads, setup.model.card, request.threshold, setup.grid, request.model.name)
-    record = _record(request, setup)
+    record = record_of("segmentraster", request, setup)
     more = {**tags(record), "MODEL": setup.model.card.name or request.model.stem, "PROVIDER": setup.model.provider_used}
     planned = planned_files(asked, maps, progress)
     side = setup.model.card.small_segment if request.small_segment < 0 else request.small_segment
@@ -131,15 +131,6 @@ def _check(request: SegmentRequest) -> dict[str, Path]:
             raise InputError(f"{path} is an input of this run; the result would overwrite it. Choose another name.")
     return given
 
-
-def _record(request: SegmentRequest, setup: Setup) -> dict[str, Any]:
-    inputs: list[str | Path] = [
-        request.model, request.input, *(path for path in (request.card, request.aoi) if path is not None),
-    ]
-    parameters = request.model_dump(mode="json")
-    parameters["bands_used"] = list(setup.channels.bands)
-    parameters["provider_used"] = setup.model.provider_used
-    return provenance("segmentraster", parameters, inputs, setup.licences, setup.attributions)
 
 
 @contextmanager

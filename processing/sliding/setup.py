@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -18,6 +19,7 @@ from ..inference.precision import measured, unmeasured
 from ..inference.raster_bands import RasterDescription
 from ..operations import Request
 from ..progress import Progress
+from ..provenance import provenance
 from .network import PICTURES, ModelNetwork
 from .reading import Plan
 from .resolution import metres, model_grid, spread
@@ -104,6 +106,15 @@ class Setup:
     def windows(self) -> int:
         """How many windows there are; some of them may hold nothing that is asked for."""
         return len(self.plan.window_rows) * sum(len(panel.windows) for panel in self.plan.panels())
+
+
+def record_of(operation: str, request: ModelRequest, setup: Setup, *others: Path) -> dict[str, Any]:
+    """The provenance of a result of ``operation``; ``others``: inputs besides raster, model, card and area."""
+    given: list[str | Path | None] = [request.model, request.input, request.card, request.aoi, *others]
+    parameters = {**request.model_dump(mode="json"), "bands_used": list(setup.channels.bands),
+                  "provider_used": setup.model.provider_used}
+    return provenance(operation, parameters, [path for path in given if path is not None], setup.licences,
+                      setup.attributions)
 
 
 def set_up(request: ModelRequest, beside: Path, progress: Progress, task: Task = SEGMENT) -> Setup:
