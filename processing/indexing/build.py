@@ -82,7 +82,7 @@ class _Build:
         entries = [*old, *new]
         if request.overview is not None:
             title = f"Shards of {request.output.name}"
-            text = f"{sum(entry.rows for entry in entries):,} patches in {len(entries):,} files."
+            text = f"{sum(entry.rows for entry in entries):,} patches in {files_said(len(entries))}."
             write_overview(request.overview, entries, title, text, description.record, progress)
         self._tell(filed, duplicates)
         journal.discard()
@@ -125,7 +125,7 @@ class _Build:
 
     def _say_input(self) -> None:
         rows = sum(source.rows for source in self.sources)
-        self.progress.info(f"{rows:,} patches in {len(self.sources):,} files")
+        self.progress.info(f"{rows:,} patches in {files_said(len(self.sources))}")
         for text in list(dict.fromkeys(source.dated_by for source in self.sources))[:20]:
             self.progress.info(f"Years are from {text}." if text else "Nothing dates the patches; they are undated.")
         for note in [note for source in self.sources for note in source.notes][:20]:
@@ -149,7 +149,7 @@ class _Build:
         rows, added = sum(entry.rows for entry in entries), sum(entry.rows for entry in new)
         coding, known, recall = plan.coding, plan.known, plan.coding.recall
         stored = rows * known.dimensions * known.number_bytes
-        self.progress.info(f"{rows:,} patches in {len(entries):,} files, {size / 1e6:,.1f} MB")
+        self.progress.info(f"{rows:,} patches in {files_said(len(entries))}, {size / 1e6:,.1f} MB")
         return BuildStoreResult(
             output=self.request.output, overview=self.request.overview, model=known.model or "unknown",
             kind=coding.kind, recipe=coding.recipe, dimensions=coding.dimensions, code_bytes=coding.bytes, rows=rows,
@@ -220,3 +220,8 @@ def _extended(record: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
     """The provenance of a store that was added to."""
     inputs = [*record.get("inputs", []), *added["inputs"]]
     return {**record, "inputs": inputs, "added": [*record.get("added", []), added]}
+
+
+def files_said(count: int) -> str:
+    """A number of files, for people."""
+    return "1 file" if count == 1 else f"{count:,} files"

@@ -18,7 +18,7 @@ from ..outputs import require_folder, whole_or_nothing
 from ..progress import Progress
 from ..provenance import tags
 from ..sliding.reading import Plan, Seconds
-from ..sliding.run import in_words
+from ..sliding.run import in_words, windows_said
 from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from ..sliding.views import View, views
 from .objects import Outlines, outlined, write_objects
@@ -158,7 +158,7 @@ def _result(request: DetectRequest, setup: Setup, found: Outlines, seconds: Seco
 
 def _say(result: DetectResult, progress: Progress) -> None:
     found = ", ".join(f"{one.count:,} {one.name}" for one in result.classes if one.count) or "none"
-    progress.info(f"Objects found: {found}. {result.windows:,} windows on {result.provider_used} in "
+    progress.info(f"Objects found: {found}. {windows_said(result.windows)} on {result.provider_used} in "
                   f"{in_words(result.seconds['total'])}.")
     if result.cut:
         progress.warn(f"{result.cut:,} objects reach the edge of a window: they are larger than what windows have in "

@@ -25,7 +25,7 @@ from ..progress import Progress
 from ..provenance import tags
 from ..sliding.network import ModelNetwork
 from ..sliding.resolution import TOLERANCE, metres
-from ..sliding.run import Finished, in_words, run
+from ..sliding.run import Finished, in_words, run, windows_said
 from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from .outputs import BlockWriter
 
@@ -144,7 +144,7 @@ def enhance_resolution(request: EnhanceRequest, progress: Progress) -> EnhanceRe
         if not finish.asked:
             raise InputError("The area of interest holds the centre of no pixel. Draw it larger.")
     total = time.perf_counter() - began
-    progress.info(f"{spent.windows:,} windows on {setup.model.provider_used} in {in_words(total)}.")
+    progress.info(f"{windows_said(spent.windows)} on {setup.model.provider_used} in {in_words(total)}.")
     if setup.model.fallback:
         progress.warn(setup.model.fallback)
     return EnhanceResult(

@@ -24,7 +24,7 @@ from ..progress import Progress
 from ..provenance import tags
 from ..sliding.network import ModelNetwork
 from ..sliding.reading import Plan, lone_window
-from ..sliding.run import Finished, in_words, run
+from ..sliding.run import Finished, in_words, run, windows_said
 from ..sliding.setup import ModelRequest, Setup, Task, record_of, set_up, tell
 from .outputs import BlockWriter
 
@@ -126,7 +126,7 @@ def match_example(request: MatchRequest, progress: Progress) -> MatchResult:
     if seen.known:
         progress.info(f"Likeness from {seen.low:.3f} to {seen.high:.3f}. It is a ranking, not a probability: compare "
                       "places with each other.")
-    progress.info(f"{spent.windows:,} windows on {setup.model.provider_used} in {in_words(total)}.")
+    progress.info(f"{windows_said(spent.windows)} on {setup.model.provider_used} in {in_words(total)}.")
     if setup.model.fallback:
         progress.warn(setup.model.fallback)
     return MatchResult(

@@ -9,7 +9,7 @@ from typing import Literal
 from ..operations import Result
 from ..polygons.classpolygons import PolygonResult
 from ..progress import Progress
-from ..sliding.run import in_words
+from ..sliding.run import in_words, windows_said
 from .drawing import HeadMaps
 
 HECTARE = 10_000.0
@@ -119,7 +119,7 @@ def say(result: SegmentResult, limited: bool, progress: Progress) -> None:
             if band.minimum is not None:
                 progress.info(f"{name}{band.name} from {band.minimum:.4g} to {band.maximum:.4g}, mean {band.mean:.4g}.")
     spent = result.seconds
-    windows = "1 window" if result.windows == 1 else f"{result.windows:,} windows"
+    windows = windows_said(result.windows)
     progress.info(f"{windows} on {result.provider_used} in {in_words(spent['total'])}"
                   + (f"; {result.skipped:,} held nothing that was asked for" if result.skipped else "")
                   + f". Reading {spent['read']:.1f} s, model {spent['model']:.1f} s, blending {spent['blend']:.1f} s, "

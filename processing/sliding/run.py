@@ -225,6 +225,11 @@ def place_of(grid: ModelGrid, top: int, left: int) -> str:
     return f"row {round(top * grid.down.factor)}, column {round(left * grid.across.factor)}"
 
 
+def windows_said(count: int) -> str:
+    """A number of windows, for people."""
+    return "1 window" if count == 1 else f"{count:,} windows"
+
+
 def in_words(seconds: float) -> str:
     """A time for people."""
     if seconds < 90:

@@ -23,6 +23,7 @@ from ..provenance import provenance
 from .network import PICTURES, ModelNetwork
 from .reading import Plan
 from .resolution import metres, model_grid, spread
+from .run import windows_said
 from .source import Source
 from .windows import Axis, Blend, left_out, placed_overlap
 
@@ -181,7 +182,7 @@ def tell(setup: Setup, progress: Progress) -> None:
                           "size in its middle is used. Warp it to a CRS that suits the place for better results.")
     if setup.task.blended:
         _tell_of_seams(setup, progress)
-    progress.info(f"{setup.windows:,} windows of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in "
+    progress.info(f"{windows_said(setup.windows)} of {plan.rows.tile + 2 * plan.margin} pixels, {plan.rows.overlap} in "
                   f"common ({plan.blend}){', each mirrored four ways' if setup.network.mirrored else ''}.")
 
 
