@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import Progress
+from .address import find_location
 from .areas import AreaFilter, union_of_many
 from .columns import first_width
 from .description import StoreInfo, from_quantization
 from .footer import Footer, open_parquet, read_footer
-from .location import Check, Location, Range, ShardError, StoredFile, find_location
+from .location import Check, Location, Range, ShardError, StoredFile
 from .manifest import Manifest, ShardEntry, read_manifest
 from .shard_reader import Patches, read_codes, read_details, read_patches, scan_codes
 from .shard_writer import fine_path
