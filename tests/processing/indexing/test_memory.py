@@ -30,6 +30,8 @@ peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM
 print(json.dumps([made["rows"], int(peak.split()[1]) // 1024]))
 """
 STEP = 20_000
+ROWS_PER_FILE = 10_000
+"""Less than either input has in a cell: memory is that of a file of the store, and these have to be alike."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is asked of Linux")
@@ -49,7 +51,7 @@ def test_four_times_the_patches_take_the_memory_of_one(tmp_path: Path) -> None:
             writer.write_table(table)
         writer.close()
         request = {"input": [str(path)], "output": str(tmp_path / f"store{count}"), "side": 500, "mapping": "none",
-                   "sample": 3000, "recall_sample": 500, "refine": "int8"}
+                   "sample": 3000, "recall_sample": 500, "refine": "int8", "rows_per_file": ROWS_PER_FILE}
         done = subprocess.run(
             [sys.executable, "-I", "-c", CHILD, str(WORKER), json.dumps(request)], capture_output=True, text=True,
             check=True, timeout=300)
