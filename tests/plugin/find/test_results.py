@@ -88,9 +88,12 @@ def test_thumbnails_show_the_chosen_imagery_two_at_a_time_and_stale_ones_are_can
     assert thumbnails.picture((1, 29)) is None, "only what is seen is rendered, and a little more"
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
     assert eventually(lambda: thumbnails.picture((1, 29)) is not None, 10)
-    thumbnails.forget()
-    view.wish()
-    assert eventually(lambda: thumbnails.running, 5)
+    for _ in range(20):  # pictures may be made before one has looked
+        thumbnails.forget()
+        view.wish()
+        if eventually(lambda: thumbnails.running or not thumbnails._wishes, 5) and thumbnails.running:
+            break
+    assert thumbnails.running
     thumbnails.want(())
     assert thumbnails.running == 0
     assert eventually(lambda: not thumbnails._cancelled, 5)
