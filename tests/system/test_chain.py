@@ -43,7 +43,7 @@ def test_provider_is_listed(qgis: Qgis) -> None:
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_algorithm_has_help(qgis: Qgis, name: str) -> None:
     text = ask(qgis, "help", f"bitscape:{name}")
-    assert "OUTPUT" in text or "REPORT" in text
+    assert "OUTPUT" in text or "REPORT" in text or "RESULT" in text
     assert "qgis_process run" in text, "the help has no example"
     assert len(text) > 800
 
