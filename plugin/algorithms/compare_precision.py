@@ -17,19 +17,18 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..translation import tr
-from . import dated_rasters, model_parameters, sources
-from .base import BitscapeAlgorithm
+from . import model_parameters, sources
+from .model_algorithm import ModelAlgorithm
 from .parameters import RasterFiles
 
 CHOICES = model_parameters.PROVIDERS[1:]
 """Without "automatic": a comparison names what it compares."""
 
 
-class ComparePrecision(BitscapeAlgorithm):
+class ComparePrecision(ModelAlgorithm):
     """A model and another way to run it, over real tiles of rasters."""
 
     ID = "compareprecision"
-    GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP("Bitscape", "onnx,deep learning,int8,bfloat16,float16,quantisation,quantization,provider,"
                              "speed,benchmark,ai,model")
 
@@ -69,11 +68,6 @@ class ComparePrecision(BitscapeAlgorithm):
             self.addOutput(QgsProcessingOutputNumber(name, text))
         self.addOutput(QgsProcessingOutputString("RESULT", tr("What was found, in a sentence")))
         self.addOutput(QgsProcessingOutputString("KEPT_IN", tr("Card that keeps the agreement")))
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        if said := dated_rasters.missing(parameters, ("INPUT",), context):
-            return False, said
-        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

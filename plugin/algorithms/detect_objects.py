@@ -18,15 +18,15 @@ from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_polygons
 from ..translation import tr
-from . import dated_rasters, model_parameters, sources
-from .base import BitscapeAlgorithm, beside
+from . import model_parameters, sources
+from .base import beside
+from .model_algorithm import ModelAlgorithm
 
 
-class DetectObjects(BitscapeAlgorithm):
+class DetectObjects(ModelAlgorithm):
     """A detector over a raster of any size."""
 
     ID = "detectobjects"
-    GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP("Bitscape", "onnx,deep learning,detector,yolo,boxes,objects,count,nms,ai,model,deepness")
 
     def displayName(self) -> str:
@@ -50,11 +50,6 @@ class DetectObjects(BitscapeAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Objects found")))
         self.addOutput(QgsProcessingOutputNumber("CUT", tr("Objects that windows cut off")))
         model_parameters.add_figures(self)
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        if said := dated_rasters.missing(parameters, ("INPUT",), context):
-            return False, said
-        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

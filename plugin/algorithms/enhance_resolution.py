@@ -17,17 +17,17 @@ from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..translation import tr
-from . import dated_rasters, model_parameters, sources
-from .base import BitscapeAlgorithm, beside
+from . import model_parameters, sources
+from .base import beside
+from .model_algorithm import ModelAlgorithm
 
 VALUES = ("input", "model")
 
 
-class EnhanceResolution(BitscapeAlgorithm):
+class EnhanceResolution(ModelAlgorithm):
     """A super-resolution model over a raster of any size."""
 
     ID = "enhanceresolution"
-    GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP("Bitscape", "onnx,deep learning,super-resolution,upscale,sharpen,finer,ai,model,deepness")
 
     def displayName(self) -> str:
@@ -48,11 +48,6 @@ class EnhanceResolution(BitscapeAlgorithm):
         self.add(QgsProcessingParameterRasterDestination("OUTPUT", tr("Finer raster")))
         self.addOutput(QgsProcessingOutputNumber("FACTOR", tr("Pixels along a side for one of the raster")))
         model_parameters.add_figures(self)
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        if said := dated_rasters.missing(parameters, ("INPUT",), context):
-            return False, said
-        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -19,15 +19,15 @@ from ..layers.loading import Results
 from ..layers.metadata import write_metadata
 from ..layers.styling import style_number
 from ..translation import tr
-from . import dated_rasters, model_parameters, sources
-from .base import BitscapeAlgorithm, beside
+from . import model_parameters, sources
+from .base import beside
+from .model_algorithm import ModelAlgorithm
 
 
-class MatchExample(BitscapeAlgorithm):
+class MatchExample(ModelAlgorithm):
     """A recognition model over a raster of any size."""
 
     ID = "matchexample"
-    GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP("Bitscape", "onnx,deep learning,recognition,similarity,template,find,ai,model,deepness")
 
     def displayName(self) -> str:
@@ -49,11 +49,6 @@ class MatchExample(BitscapeAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("EXAMPLES_USED", tr("Examples that count")))
         self.addOutput(QgsProcessingOutputNumber("HIGHEST", tr("Highest likeness")))
         model_parameters.add_figures(self)
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        if said := dated_rasters.missing(parameters, ("INPUT",), context):
-            return False, said
-        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

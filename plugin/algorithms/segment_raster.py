@@ -20,18 +20,17 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QT_TRANSLATE_NOOP
 
 from ..translation import tr
-from . import dated_rasters, model_parameters, sources
-from .base import BitscapeAlgorithm
+from . import model_parameters, sources
+from .model_algorithm import ModelAlgorithm
 from .segment_results import finish
 
 BLENDS = ("hann", "crop", "average")
 
 
-class SegmentRaster(BitscapeAlgorithm):
+class SegmentRaster(ModelAlgorithm):
     """A segmentation or regression model over a raster of any size."""
 
     ID = "segmentraster"
-    GROUP = "deeplearning"
     TAGS = QT_TRANSLATE_NOOP("Bitscape", "onnx,deep learning,neural network,segmentation,regression,inference,predict,"
                              "u-net,deepness,ai,model")
 
@@ -73,11 +72,6 @@ class SegmentRaster(BitscapeAlgorithm):
                                                          createByDefault=False))
         self.addOutput(QgsProcessingOutputNumber("COVERED_PIXELS", tr("Pixels with data")))
         model_parameters.add_figures(self)
-
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        if said := dated_rasters.missing(parameters, ("INPUT",), context):
-            return False, said
-        return super().checkParameterValues(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
